@@ -1,0 +1,108 @@
+"""The envelope: CloudEvents 1.0 in Kafka's binary mode. Attributes are record headers, the body is JSON.
+
+Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+"""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from schemas.base import MESSAGES, Message
+
+SPEC_VERSION = "1.0"
+CONTENT_TYPE = "application/json"
+
+Headers = list[tuple[str, bytes]]
+
+
+class UnreadableRecordError(ValueError):
+    """A record that is no message of this catalogue; the text says why. It goes to the dead letters."""
+
+
+class Envelope(NamedTuple):
+    """Who said it, when, about what, and where it stands in its producer's log and stream."""
+
+    id: str
+    type: str
+    source: str
+    """The producing service, e.g. `funding`."""
+    subject: str
+    time: datetime
+    """When it was decided, UTC."""
+    correlation_id: str
+    """The id of the first message of this story."""
+    causation_id: str
+    """The id of the message that this one answers; empty for the first."""
+    sequence: int = 0
+    """The number in the producer's event log: rises along each partition. 0: not from a log (an outside command)."""
+    stream_version: int = 0
+    """The version of the stream (producer and key), from 1 without gaps. 0: no stream (a command)."""
+    traceparent: str = ""
+
+
+def write_headers(envelope: Envelope) -> Headers:
+    """The record headers of an envelope."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", envelope.id.encode()),
+        ("ce_type", envelope.type.encode()),
+        ("ce_source", envelope.source.encode()),
+        ("ce_subject", envelope.subject.encode()),
+        ("ce_time", _rfc3339(envelope.time).encode()),
+        ("content-type", b"application/json"),
+        ("ce_correlationid", envelope.correlation_id.encode()),
+    ]
+    if envelope.causation_id:
+        headers.append(("ce_causationid", envelope.causation_id.encode()))
+    if envelope.sequence:
+        headers.append(("ce_sequence", b"%d" % envelope.sequence))
+    if envelope.stream_version:
+        headers.append(("ce_streamversion", b"%d" % envelope.stream_version))
+    if envelope.traceparent:
+        headers.append(("traceparent", envelope.traceparent.encode()))
+    return headers
+
+
+def read_headers(headers: Headers | None) -> Envelope:
+    """The envelope in a record's headers. Raises UnreadableRecordError naming the header that is missing or wrong."""
+    found = dict(headers or ())
+    try:
+        identifier = found["ce_id"].decode()
+        return Envelope(
+            id=identifier,
+            type=found["ce_type"].decode(),
+            source=found["ce_source"].decode(),
+            subject=found.get("ce_subject", b"").decode(),
+            time=datetime.fromisoformat(found["ce_time"].decode()),
+            correlation_id=found.get("ce_correlationid", b"").decode() or identifier,
+            causation_id=found.get("ce_causationid", b"").decode(),
+            sequence=int(found.get("ce_sequence", 0)),
+            stream_version=int(found.get("ce_streamversion", 0)),
+            traceparent=found.get("traceparent", b"").decode(),
+        )
+    except KeyError as missing:
+        raise UnreadableRecordError(
+            f"the header {missing.args[0]} is missing: records are CloudEvents 1.0 in Kafka binary mode"
+        ) from None
+    except (ValueError, AttributeError, UnicodeDecodeError) as error:
+        raise UnreadableRecordError(f"a header cannot be read: {error}") from None
+
+
+def read_body(type_name: str, body: bytes | None) -> Message:
+    """The message in a record's body. Raises UnreadableRecordError for an unknown type or a body against its schema."""
+    message_class = MESSAGES.get(type_name)
+    if message_class is None:
+        raise UnreadableRecordError(f"the type {type_name!r} is not in the catalogue (see `tranche topics`)")
+    if body is None:
+        raise UnreadableRecordError(f"a {type_name} without a body")
+    try:
+        return message_class.model_validate_json(body)
+    except ValueError as error:
+        raise UnreadableRecordError(f"the body is no {type_name}: {_first_lines(str(error))}") from None
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _first_lines(text: str, limit: int = 600) -> str:
+    return " ".join(text.split())[:limit]
