@@ -39,6 +39,10 @@ class Message(BaseModel):
     subject_field: ClassVar[str]
     is_command: ClassVar[bool] = False
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # The declaration is read below, once pydantic knows the fields.
+        super().__init_subclass__()
+
     @classmethod
     def __pydantic_init_subclass__(
         cls, *, topic: str = "", key: str = "contract_id", subject: str = "", version: int = 1, **kwargs: Any

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from schemas.base import CommandRejectedBody, CommandUnchangedBody, Command, Event, Identifier, PartyCommand
+from schemas.base import Command, CommandRejectedBody, CommandUnchangedBody, Event, Identifier, PartyCommand
 from schemas.money import AmountMinor, CurrencyCode
 
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]

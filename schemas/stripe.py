@@ -1,7 +1,7 @@
 """One command per Stripe call that we make, one event per fact that Stripe tells us.
 
-No card number, no client secret and no hosted page's address ever travels here: pages are reached through links
-that the front door signs for the person who asked (docs/adr/0004).
+No card number, no client secret and no hosted page's address ever travels here: pages are reached through
+links that the front door signs for the person who asked (docs/adr/0004).
 """
 
 from datetime import datetime
