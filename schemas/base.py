@@ -38,6 +38,8 @@ class Message(BaseModel):
     key_field: ClassVar[str]
     subject_field: ClassVar[str]
     is_command: ClassVar[bool] = False
+    versioned: ClassVar[bool] = True
+    """Whether it takes the next version of its stream, so that consumers notice a loss."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # The declaration is read below, once pydantic knows the fields.
@@ -85,6 +87,7 @@ class Command(Message):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     is_command: ClassVar[bool] = True
+    versioned: ClassVar[bool] = False
 
 
 class PartyCommand(Command):

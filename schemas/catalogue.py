@@ -6,11 +6,18 @@ All topics have the same number of partitions, so one contract's messages keep t
 import os
 from typing import NamedTuple
 
-from schemas import approvals, contracts, funding, payouts, stripe
+from schemas import approvals, contracts, dead_letters, funding, payouts, stripe
 from schemas.base import MESSAGES, Message
 
 __all__ = ["MESSAGES", "PARTITIONS", "TOPICS", "Topic", "messages_of", "topic_named"]
-_MODULES = (contracts, funding, approvals, payouts, stripe)  # imported so that every class is registered
+_MODULES = (
+    contracts,
+    funding,
+    approvals,
+    payouts,
+    stripe,
+    dead_letters,
+)  # imported so that every class is registered
 
 PARTITIONS = int(os.environ.get("TRANCHE_PARTITIONS", "12"))
 """Of every topic. Chosen once per platform: a change would move contracts between partitions."""

@@ -51,9 +51,7 @@ class PaymentMethodRemoved(Event, topic="funding.events", key="employer_id", sub
     new_default_id: Identifier | None = None
 
 
-class DefaultPaymentMethodChanged(
-    Event, topic="funding.events", key="employer_id", subject="payment_method_id"
-):
+class DefaultPaymentMethodChanged(Event, topic="funding.events", key="employer_id", subject="payment_method_id"):
     """This method is charged when none is named."""
 
     employer_id: Identifier

@@ -69,9 +69,7 @@ def currency_of(code: str) -> Currency:
     try:
         return CURRENCIES[code]
     except KeyError:
-        raise ValueError(
-            f"currency {code!r} is not supported; use one of {', '.join(sorted(CURRENCIES))}"
-        ) from None
+        raise ValueError(f"currency {code!r} is not supported; use one of {', '.join(sorted(CURRENCIES))}") from None
 
 
 def check_currency(code: str) -> str:

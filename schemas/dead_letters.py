@@ -1,0 +1,54 @@
+"""What a service could not handle, with the reason: the topics `<service>.dlq`."""
+
+from typing import ClassVar
+
+from schemas.base import Event, Identifier
+
+
+class DeadLetterBody(Event):
+    """A record as it was, where it stood and why it is here. Redriving puts it back in its order."""
+
+    versioned: ClassVar[bool] = False
+
+    dead_key: str
+    """The record's key; bytes that are no UTF-8 are shown escaped."""
+    letter_id: Identifier
+    topic_name: str
+    partition: int
+    offset: int
+    headers: dict[str, str]
+    body_base64: str
+    """The record's body, exactly, in base64."""
+    reason: str
+    parked: bool
+    """True: later messages of this key wait behind it. False: no stream was harmed, the key goes on."""
+
+
+class ContractsDeadLetter(DeadLetterBody, topic="contracts.dlq", key="dead_key", subject="letter_id"):
+    """A record that `contracts` could not handle."""
+
+
+class FundingDeadLetter(DeadLetterBody, topic="funding.dlq", key="dead_key", subject="letter_id"):
+    """A record that `funding` could not handle."""
+
+
+class ApprovalsDeadLetter(DeadLetterBody, topic="approvals.dlq", key="dead_key", subject="letter_id"):
+    """A record that `approvals` could not handle."""
+
+
+class PayoutsDeadLetter(DeadLetterBody, topic="payouts.dlq", key="dead_key", subject="letter_id"):
+    """A record that `payouts` could not handle."""
+
+
+class StripeGatewayDeadLetter(DeadLetterBody, topic="stripe_gateway.dlq", key="dead_key", subject="letter_id"):
+    """A record that `stripe_gateway` could not handle."""
+
+
+DEAD_LETTERS: dict[str, type[DeadLetterBody]] = {
+    "contracts": ContractsDeadLetter,
+    "funding": FundingDeadLetter,
+    "approvals": ApprovalsDeadLetter,
+    "payouts": PayoutsDeadLetter,
+    "stripe_gateway": StripeGatewayDeadLetter,
+}
+"""The class of each service's dead letters."""

@@ -1,0 +1,41 @@
+"""Ids that rise with time: a prefix and a ULID in lower case, e.g. `mls_01jx3v9k8m2q4r5s6t7v8w9x0y`.
+
+Keys that rise with time keep an index's insertions at its right edge; random ones cost about a third of the
+throughput (ARCHITECTURE.md, "Fast by batch").
+"""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import sha256
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+"""Two characters at a time: half the steps of a per-character loop."""
+
+
+def _base32(number: int) -> str:
+    """26 characters for 128 bits, most significant first."""
+    pairs = _PAIRS
+    return "".join([pairs[(number >> shift) & 1023] for shift in range(120, -1, -10)])
+
+
+class IdSource:
+    """Makes ids from the injected time and injected randomness; rising even within one millisecond."""
+
+    def __init__(self, randomness: Callable[[int], bytes] = os.urandom) -> None:
+        self._randomness = randomness
+        self._last = 0
+
+    def new(self, prefix: str, now: datetime) -> str:
+        """A fresh id. `now` is UTC; ids of one source never fall behind an earlier one."""
+        fresh = int(now.timestamp() * 1000) << 80 | int.from_bytes(self._randomness(10), "big")
+        # Within one millisecond (or after the clock was set back) count on from the last id.
+        self._last = fresh if fresh >> 80 > self._last >> 80 else self._last + 1
+        return f"{prefix}_{_base32(self._last)}"
+
+
+def derived_id(prefix: str, *parts: str) -> str:
+    """An id that is the same for the same parts: for what must not exist twice (a retried request's command)."""
+    digest = sha256("\x1f".join(parts).encode()).digest()
+    return f"{prefix}_{_base32(int.from_bytes(digest[:16], 'big'))}"

@@ -1,0 +1,37 @@
+"""Every figure a service tells about itself, in one place, with what it means. Served at /metrics."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.runtime.decisions import Outcome, Refused, Unchanged
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+LAST_POLL = Gauge("tranche_last_poll_timestamp_seconds", "Unix time of the consumer's last poll; old means stuck")
+LAG = Gauge("tranche_consumer_lag_records", "Records in the partition that are not decided yet", ["topic", "partition"])
+BATCH_SIZE = Histogram(
+    "tranche_batch_size_records",
+    "Records decided in one transaction",
+    buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000),
+)
+BATCH_TIME = Histogram("tranche_batch_seconds", "One transaction, from the first lock to the commit", buckets=_SECONDS)
+COMMITS = Counter("tranche_batches_committed", "Transactions committed by the consumer")
+RETRIES = Counter("tranche_batch_retries", "Batches tried again after transient trouble", ["error"])
+OUTCOMES = Counter("tranche_messages", "Messages by what became of them", ["type", "outcome"])
+RELAYED = Counter("tranche_relayed_records", "Records the relay has had acknowledged by Kafka", ["topic"])
+RELAY_DELAY = Histogram(
+    "tranche_relay_delay_seconds", "From the decision's time to Kafka's acknowledgement", buckets=_SECONDS
+)
+RELAY_LEADER = Gauge("tranche_relay_leader", "1 where this replica relays the event log, else 0")
+HTTP_TIME = Histogram("tranche_http_seconds", "HTTP calls", ["method", "route", "status"], buckets=_SECONDS)
+
+
+def outcome(type_name: str, result: Outcome) -> None:
+    """Count a message by what became of it."""
+    match result:
+        case Refused():
+            name = "refused"
+        case Unchanged():
+            name = "unchanged"
+        case _:
+            name = "done"
+    OUTCOMES.labels(type_name, name).inc()

@@ -1,0 +1,362 @@
+"""One transaction: messages in, decisions, effects and events out. Kafka batches and HTTP calls share it.
+
+The order of its statements is what makes effects happen exactly once (ARCHITECTURE.md, "The way of a message"):
+
+1. lock the lanes of the batch, so that nobody else decides about these keys until commit;
+2. read the positions and skip what lies below them, drop commands that are answered and events that were seen;
+3. load, decide message by message;
+4. write rows, stream versions, positions and the event log, and commit them together.
+"""
+
+import logging
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg import errors
+from psycopg.types.json import Jsonb
+from sqlalchemy import Engine
+
+from schemas.base import MESSAGES, Message
+from schemas.dead_letters import DEAD_LETTERS
+from schemas.envelope import Envelope
+from services.runtime import event_log
+from services.runtime.bulk import bigint_array, text_array
+from services.runtime.clock import Clock
+from services.runtime.database import Connection, borrowed
+from services.runtime.decisions import Outcome, Refused, Unchanged
+from services.runtime.event_log import Line
+from services.runtime.handlers import Context, Handlers
+from services.runtime.ids import IdSource
+from services.runtime.lanes import lane_of
+from services.runtime.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+TRANSIENT = (errors.OperationalError, errors.DeadlockDetected, errors.SerializationFailure)
+"""Trouble of the database, not of a message: try the same batch again."""
+
+
+class Record(NamedTuple):
+    """A Kafka record as it came."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    headers: list[tuple[str, bytes]]
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One readable message on its way to a decision."""
+
+    envelope: Envelope
+    key: str
+    message: Message
+    record: Record | None = None
+    """None: it came over HTTP or from the service itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that is no message: it goes to the dead letters, and the partition goes on."""
+
+    record: Record
+    reason: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is decided in one transaction."""
+
+    deliveries: Sequence[Delivery]
+    unreadable: Sequence[Unreadable] = ()
+    positions: dict[tuple[str, int], int] = field(default_factory=dict)
+    """For each (topic, partition) that was read: the offset after its last record."""
+    topic_ids: dict[str, str] = field(default_factory=dict)
+
+
+AfterDecisions = Callable[[Connection, list[Outcome]], None]
+
+
+class Processor:
+    """Runs batches against one service's database. Threads may share it: each run borrows its own connection."""
+
+    def __init__(self, service: str, handlers: Handlers, engine: Engine, clock: Clock, ids: IdSource) -> None:
+        self.service = service
+        self.clock = clock
+        self.ids = ids
+        self._handlers = handlers
+        self._engine = engine
+        self._rejected = MESSAGES.get(f"{service}.command_rejected.v1")
+        self._unchanged = MESSAGES.get(f"{service}.command_unchanged.v1")
+
+    def run(self, batch: Batch, within: AfterDecisions | None = None) -> list[Outcome]:
+        """Decide a batch in one transaction; returns the outcome of each delivery, None where it was a duplicate.
+
+        `within` runs in the transaction after the decisions (the HTTP layer keeps its answer there). Raises what a
+        handler raises, and psycopg errors; then nothing was changed.
+        """
+        with borrowed(self._engine) as connection:
+            try:
+                outcomes = self._run(connection, batch, within)
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+        return outcomes
+
+    def park(
+        self, delivery: Delivery, reason: str, positions: dict[tuple[str, int], int], topic_ids: dict[str, str]
+    ) -> None:
+        """Set a message aside with its key: it cannot be handled, all other keys go on. Moves the position."""
+        with borrowed(self._engine) as connection:
+            lines: list[Line] = []
+            due = self._take(connection, Batch([delivery], positions=positions), lines)
+            if due[0] is not None and delivery.record is not None:
+                lines.append(self._bury(connection, delivery.record, delivery.key, reason, parked=True))
+            event_log.append(connection, lines)
+            _move_positions(connection, positions, topic_ids)
+            connection.commit()
+
+    def _run(self, connection: Connection, batch: Batch, within: AfterDecisions | None) -> list[Outcome]:
+        lines: list[Line] = []
+        due = self._take(connection, batch, lines)
+        workspace = Workspace(connection)
+        self._load(workspace, [delivery for delivery in due if isinstance(delivery, Delivery)])
+        now = self.clock.now()
+        outcomes: list[Outcome] = [
+            self._decide(workspace, item, now, lines) if isinstance(item, Delivery) else item for item in due
+        ]
+        if within is not None:
+            within(connection, outcomes)
+        workspace.flush()
+        event_log.append(connection, lines)
+        if batch.positions:
+            _move_positions(connection, batch.positions, batch.topic_ids)
+        return outcomes
+
+    # -- 1 and 2: what is due ------------------------------------------------------------------------------
+
+    def _take(self, connection: Connection, batch: Batch, lines: list[Line]) -> list[Delivery | Refused | None]:
+        lanes = {lane_of(delivery.key) for delivery in batch.deliveries}
+        lanes.update(partition for _, partition in batch.positions)
+        commands = [d.envelope.id for d in batch.deliveries if d.message.is_command]
+        streams = {(d.envelope.source, d.key) for d in batch.deliveries if d.envelope.stream_version}
+        # One round trip. Each statement sees what was committed before it began, so what follows the lock on
+        # the lanes sees everything that earlier holders of these lanes did.
+        with connection.pipeline(), connection.cursor() as positions_cursor, connection.cursor() as done_cursor, \
+                connection.cursor() as seen_cursor, connection.cursor() as parked_cursor:  # fmt: skip
+            connection.execute(
+                "SELECT lane FROM lanes WHERE lane = ANY(%s::smallint[]) ORDER BY lane FOR UPDATE",
+                (bigint_array(sorted(lanes)),),
+            )
+            if batch.positions:
+                positions_cursor.execute(
+                    "SELECT topic, partition, next_offset FROM consumer_positions WHERE topic = ANY(%s::text[])",
+                    (text_array(sorted({topic for topic, _ in batch.positions})),),
+                )
+            if commands:
+                done_cursor.execute(
+                    "SELECT command_id FROM event_log WHERE command_id = ANY(%s::text[])",
+                    (text_array(commands),),
+                )
+            if streams:
+                sources, keys = zip(*sorted(streams), strict=True)
+                seen_cursor.execute(
+                    "SELECT source, key, version FROM streams_seen JOIN unnest(%s::text[], %s::text[]) "
+                    "AS wanted(source, key) USING (source, key)",
+                    (text_array(sources), text_array(keys)),
+                )
+            parked_cursor.execute("SELECT DISTINCT key FROM parked_messages")
+        positions = {(t, p): n for t, p, n in positions_cursor.fetchall()} if batch.positions else {}
+        done = {row[0] for row in done_cursor.fetchall()} if commands else set()
+        seen = {(s, k): v for s, k, v in seen_cursor.fetchall()} if streams else {}
+        parked = {row[0] for row in parked_cursor.fetchall()}
+        for unreadable in batch.unreadable:
+            record = unreadable.record
+            if record.offset >= positions.get((record.topic, record.partition), 0):
+                lines.append(self._bury(connection, record, _text(record.key), unreadable.reason, parked=False))
+        return self._sift(connection, batch, _Known(positions, done, seen, parked), lines)
+
+    def _sift(
+        self, connection: Connection, batch: Batch, known: "_Known", lines: list[Line]
+    ) -> list[Delivery | Refused | None]:
+        due: list[Delivery | Refused | None] = []
+        moved: dict[tuple[str, str], int] = {}
+        for delivery in batch.deliveries:
+            record, envelope, key = delivery.record, delivery.envelope, delivery.key
+            if record is not None and record.offset < known.positions.get((record.topic, record.partition), 0):
+                due.append(None)
+            elif key in known.parked:
+                due.append(_PARKED if record is None else None)
+                if record is not None:
+                    self._queue_behind(connection, record, key, "waits behind an earlier message of its key")
+            elif delivery.message.is_command:
+                due.append(None if envelope.id in known.done else delivery)
+                known.done.add(envelope.id)
+            elif envelope.stream_version:
+                stream = (envelope.source, key)
+                seen = known.seen.get(stream, 0)
+                if envelope.stream_version == seen + 1:
+                    known.seen[stream] = moved[stream] = seen + 1
+                    due.append(delivery)
+                else:
+                    due.append(None)  # a duplicate, unless it is a gap
+                    if envelope.stream_version > seen + 1 and record is not None:
+                        reason = (
+                            f"a loss in the stream {envelope.source}/{key}: version {envelope.stream_version} "
+                            f"came after version {seen}"
+                        )
+                        lines.append(self._bury(connection, record, key, reason, parked=True))
+                        known.parked.add(key)
+            else:
+                due.append(delivery)
+        if moved:
+            _move_streams_seen(connection, moved)
+        return due
+
+    # -- what cannot be handled ----------------------------------------------------------------------------
+
+    def _bury(self, connection: Connection, record: Record, key: str, reason: str, *, parked: bool) -> Line:
+        """A dead letter, as a line of the log; when `parked`, the key waits from here on."""
+        now = self.clock.now()
+        letter = DEAD_LETTERS[self.service](
+            dead_key=key,
+            letter_id=self.ids.new("dl", now),
+            topic_name=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            headers={name: _text(value) for name, value in record.headers},
+            body_base64=b64encode(record.body or b"").decode(),
+            reason=reason,
+            parked=parked,
+        )
+        logger.error("dead letter: %s[%d]@%d key %s: %s", *record[:3], key, reason)
+        if parked:
+            self._queue_behind(connection, record, key, reason)
+        return Line(letter, letter.letter_id, now, letter.letter_id, "", None, "")
+
+    def _queue_behind(self, connection: Connection, record: Record, key: str, reason: str) -> None:
+        connection.execute(
+            "INSERT INTO parked_messages (key, topic, partition, \"offset\", headers, body, reason, parked_at) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (key, *record[:3], Jsonb({name: _text(value) for name, value in record.headers}), record.body, reason,
+             self.clock.now()),
+        )  # fmt: skip
+
+    # -- 3: load and decide --------------------------------------------------------------------------------
+
+    def _load(self, workspace: Workspace, due: Iterable[Delivery]) -> None:
+        # Handlers' loads are taken step by step, so that the same table is asked once for the whole batch.
+        planned = [(registered.loads, d.message) for d in due if (registered := self._handlers.get(d.envelope.type))]
+        step = 0
+        while planned := [(loads, message) for loads, message in planned if step < len(loads)]:
+            wanted: dict[tuple[Any, str], set[str]] = {}
+            for loads, message in planned:
+                load = loads[step]
+                if (value := load.value(message, workspace)) is not None:
+                    wanted.setdefault((load.entity, load.column), set()).add(value)
+            for (entity, column), values in wanted.items():
+                workspace.fetch(entity, column, values)
+            step += 1
+
+    def _decide(self, workspace: Workspace, delivery: Delivery, now: datetime, lines: list[Line]) -> Outcome:
+        envelope, message = delivery.envelope, delivery.message
+        registered = self._handlers.get(envelope.type)
+        if registered is None:
+            return None
+        context = Context(envelope, now, workspace, self.ids)
+        before = workspace.writes
+        outcome = registered.handle(context, message)
+        if isinstance(outcome, Refused | Unchanged) and workspace.writes != before:
+            raise RuntimeError(f"{envelope.type} was refused after it had written: decide first, write then")
+        said = context.said
+        if message.is_command and delivery.record is not None:
+            said = said or self._answer(delivery, outcome)
+        command_id = envelope.id if message.is_command else None
+        for spoken in said:
+            if spoken.versioned and spoken.key != delivery.key:
+                raise RuntimeError(
+                    f"{spoken.type_name} about {spoken.key} was said while deciding about {delivery.key}: its lane is "
+                    "not held; send a command about it to its own topic instead"
+                )
+            lines.append(Line(spoken, context.new_id("evt"), now, envelope.correlation_id, envelope.id, command_id,
+                              envelope.traceparent))  # fmt: skip
+            command_id = None
+        return outcome
+
+    def _answer(self, delivery: Delivery, outcome: Outcome) -> list[Message]:
+        """Over Kafka every command is answered, so that it is known to be done: refusals are facts, too."""
+        about = {
+            "asked_of": delivery.key,
+            "command_id": delivery.envelope.id,
+            "command_type": delivery.envelope.type,
+        }
+        if isinstance(outcome, Refused) and self._rejected is not None:
+            return [self._rejected.model_validate({**about, "code": outcome.code, "detail": outcome.detail})]
+        if isinstance(outcome, Unchanged) and self._unchanged is not None:
+            return [self._unchanged.model_validate({**about, "detail": outcome.detail})]
+        return []
+
+    def delivery(self, command: Message, identifier: str | None = None, correlation_id: str = "",
+                 traceparent: str = "") -> Delivery:  # fmt: skip
+        """A command that this process gives itself (an HTTP call, an outcome), ready to run."""
+        now = self.clock.now()
+        identifier = identifier or self.ids.new("cmd", now)
+        envelope = Envelope(
+            identifier, command.type_name, self.service, command.subject, now, correlation_id or identifier, "",
+            traceparent=traceparent,
+        )  # fmt: skip
+        return Delivery(envelope, command.key, command)
+
+
+class _Known(NamedTuple):
+    """What the database says about a batch before it is decided."""
+
+    positions: dict[tuple[str, int], int]
+    done: set[str]
+    seen: dict[tuple[str, str], int]
+    parked: set[str]
+
+
+_PARKED = Refused(
+    "conflict",
+    "parked",
+    "something that came before could not be handled; an operator was told, try again when it is resolved",
+)
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode(errors="backslashreplace")
+
+
+def _move_streams_seen(connection: Connection, moved: dict[tuple[str, str], int]) -> None:
+    sources, keys = zip(*moved, strict=True)
+    connection.execute(
+        "INSERT INTO streams_seen (source, key, version) "
+        "SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[]) "
+        "ON CONFLICT (source, key) DO UPDATE SET version = excluded.version",
+        (text_array(sources), text_array(keys), bigint_array(moved.values())),
+    )
+
+
+def _move_positions(connection: Connection, positions: dict[tuple[str, int], int], topic_ids: dict[str, str]) -> None:
+    topics, partitions = zip(*positions, strict=True)
+    connection.execute(
+        "INSERT INTO consumer_positions AS p (topic, partition, topic_id, next_offset) "
+        "SELECT * FROM unnest(%s::text[], %s::integer[], %s::text[], %s::bigint[]) "
+        "ON CONFLICT (topic, partition) DO UPDATE SET "
+        # An owner that was overtaken must not move the position back.
+        "next_offset = greatest(p.next_offset, excluded.next_offset)",
+        (
+            text_array(topics),
+            bigint_array(partitions),
+            text_array([topic_ids.get(topic, "") for topic in topics]),
+            bigint_array(positions.values()),
+        ),
+    )

@@ -1,0 +1,252 @@
+"""From the event log to Kafka: in order, without a gap, and without a duplicate after a crash.
+
+One relay per service works at a time (a PostgreSQL advisory lock says which replica). It is woken by NOTIFY.
+A cursor row follows behind what Kafka acknowledged; after a crash up to one chunk beyond the cursor may have been
+written already, so on start the tails of those partitions tell what to skip.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import psycopg
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Message as KafkaRecord
+
+from schemas.envelope import Envelope, write_headers
+from services.runtime import metrics
+from services.runtime.clock import Clock
+from services.runtime.database import Connection
+from services.runtime.event_log import CHANNEL, Logged, read
+from services.runtime.lanes import lane_of
+
+logger = logging.getLogger(__name__)
+
+_LEADER_LOCK = (7021, 2)
+CHUNK = 2_000
+"""Most lines in doubt after a crash; large enough that the producer's own batches fill."""
+_WAKE_S = 1.0
+"""How long to sleep without a NOTIFY: only a guard, a lost notification must not cost more than this."""
+_ASIDE_S = 0.5
+_AGAIN_S = 1.0
+_TAIL_STEP = 200
+_FLUSH_S = 30.0
+
+Partition = tuple[str, int]
+
+
+class LogAheadError(RuntimeError):
+    """Kafka holds numbers that the database never gave: the database was restored from an older backup."""
+
+
+class Relay(threading.Thread):
+    """Publishes one service's event log until stopped. `failure` holds what ended it, if anything did."""
+
+    def __init__(self, service: str, database_url: str, bootstrap: str, clock: Clock) -> None:
+        super().__init__(name=f"{service}-relay", daemon=True)
+        self.failure: BaseException | None = None
+        self._service = service
+        self._url = database_url
+        self._bootstrap = bootstrap
+        self._clock = clock
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Publish what is committed, then end."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(self._url, autocommit=True) as connection:
+                    self._lead(connection)
+            except LogAheadError as error:
+                logger.exception("the relay stopped")
+                self.failure = error
+                return
+            except (psycopg.OperationalError, KafkaException) as error:
+                logger.warning("the relay begins again: %s", error)
+                self._stopping.wait(_AGAIN_S)
+            finally:
+                metrics.RELAY_LEADER.set(0)
+
+    def _lead(self, connection: Connection) -> None:
+        while not _leads(connection):
+            if self._stopping.wait(_ASIDE_S):
+                return
+        metrics.RELAY_LEADER.set(1)
+        connection.execute(f"LISTEN {CHANNEL}")
+        producer = _Acknowledged(self._bootstrap)
+        cursor = self._cursor(connection)
+        written = self._written(connection, cursor)
+        while True:
+            lines = read(connection, cursor, CHUNK)
+            if lines:
+                self._publish(producer, lines, written)
+                cursor = lines[-1].sequence
+                connection.execute("UPDATE relay_cursor SET sequence = %s WHERE relay = %s", (cursor, self._service))
+                written = {}
+            elif self._stopping.is_set():
+                return
+            else:
+                for _ in connection.notifies(timeout=_WAKE_S, stop_after=1):
+                    pass
+
+    def _cursor(self, connection: Connection) -> int:
+        # The cursor may be lost in a crash of the database: the tails make up for it.
+        connection.execute("SET synchronous_commit = off")
+        connection.execute("INSERT INTO relay_cursor VALUES (%s, 0) ON CONFLICT (relay) DO NOTHING", (self._service,))
+        row = connection.execute("SELECT sequence FROM relay_cursor WHERE relay = %s", (self._service,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def _publish(self, producer: "_Acknowledged", lines: Sequence[Logged], written: dict[Partition, int]) -> None:
+        counted: Counter[str] = Counter()
+        for line in lines:
+            partition = lane_of(line.key)
+            if line.sequence <= written.get((line.topic, partition), 0):
+                continue
+            producer.send(self._service, line, partition)
+            counted[line.topic] += 1
+        producer.wait()
+        for topic, count in counted.items():
+            metrics.RELAYED.labels(topic).inc(count)
+        metrics.RELAY_DELAY.observe(max(0.0, (self._clock.now() - lines[0].time).total_seconds()))
+
+    def _written(self, connection: Connection, cursor: int) -> dict[Partition, int]:
+        """For each partition that the chunk beyond the cursor goes to: the last number Kafka holds of ours."""
+        doubtful = read(connection, cursor, CHUNK)
+        row = connection.execute(
+            "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_log_sequence"
+        ).fetchone()
+        last_given = int(row[0]) if row else 0
+        partitions = {(line.topic, lane_of(line.key)) for line in doubtful}
+        partitions |= _partitions_of(self._bootstrap, f"{self._service}.events")
+        written = last_numbers(self._bootstrap, self._service, partitions)
+        ahead = {partition: number for partition, number in written.items() if number > last_given}
+        if ahead:
+            (topic, partition), number = next(iter(ahead.items()))
+            raise LogAheadError(
+                f"{topic}[{partition}] holds number {number} of {self._service}, whose log has only given {last_given}: "
+                "the database is older than the topics (a restored backup?). Nothing is published until an operator "
+                "has reconciled them."
+            )
+        return written
+
+
+def _leads(connection: Connection) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_lock(%s::integer, %s::integer)", _LEADER_LOCK).fetchone()
+    return bool(row and row[0])
+
+
+def last_numbers(bootstrap: str, source: str, partitions: set[Partition]) -> dict[Partition, int]:
+    """The highest `ce_sequence` of a source in each partition, read backwards from its end; none where it has none.
+
+    On a topic with several producers the last record may be another's, so windows of growing size are read back
+    until one of the source's own is found or the partition's start is reached.
+    """
+    if not partitions:
+        return {}
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": f"tail-{source}", "enable.auto.commit": False,
+         "auto.offset.reset": "error", "enable.partition.eof": True, "fetch.wait.max.ms": 10}
+    )  # fmt: skip
+    found: dict[Partition, int] = {}
+    try:
+        ends = {p: consumer.get_watermark_offsets(TopicPartition(*p), timeout=10) for p in sorted(partitions)}
+        windows = {p: (max(low, high - _TAIL_STEP), high) for p, (low, high) in ends.items() if high > low}
+        while windows:
+            for partition, number in _highest(consumer, source, windows).items():
+                found[partition] = number
+            windows = {
+                p: (max(ends[p][0], begin - 10 * (end - begin)), begin)
+                for p, (begin, end) in windows.items()
+                if p not in found and begin > ends[p][0]
+            }
+    finally:
+        consumer.close()
+    return found
+
+
+def _highest(consumer: Consumer, source: str, windows: dict[Partition, tuple[int, int]]) -> dict[Partition, int]:
+    consumer.assign([TopicPartition(*partition, begin) for partition, (begin, _) in windows.items()])
+    highest: dict[Partition, int] = {}
+    open_windows = set(windows)
+    until = time.monotonic() + _FLUSH_S
+    while open_windows:
+        record = consumer.poll(1.0)
+        if time.monotonic() > until:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "reading the tails of the topics took too long"))
+        if record is None:
+            continue
+        partition = (record.topic() or "", record.partition() or 0)
+        if (error := record.error()) is not None:
+            if error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            open_windows.discard(partition)
+            continue
+        offset = record.offset() or 0
+        if offset + 1 >= windows[partition][1]:
+            open_windows.discard(partition)
+        headers = dict(record.headers() or ())
+        if headers.get("ce_source") == source.encode() and "ce_sequence" in headers:
+            highest[partition] = max(highest.get(partition, 0), int(headers["ce_sequence"] or 0))
+    return highest
+
+
+def _partitions_of(bootstrap: str, topic: str) -> set[Partition]:
+    producer = Producer({"bootstrap.servers": bootstrap})
+    found = producer.list_topics(topic, timeout=10).topics[topic]
+    return {(topic, partition) for partition in found.partitions}
+
+
+class _Acknowledged:
+    """An idempotent producer whose records count only when all in-sync replicas have them."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._error: KafkaError | None = None
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 1,
+                "batch.num.messages": 10_000,
+                "queue.buffering.max.messages": 100_000,
+                "delivery.report.only.error": True,
+            }
+        )
+
+    def send(self, source: str, line: Logged, partition: int) -> None:
+        """Hand a line over; `wait` says whether it arrived."""
+        envelope = Envelope(
+            line.event_id, line.type, source, line.subject, line.time, line.correlation_id, line.causation_id,
+            line.sequence, line.stream_version, line.traceparent,
+        )  # fmt: skip
+        while True:
+            try:
+                self._producer.produce(
+                    line.topic,
+                    value=line.body,
+                    key=line.key,
+                    partition=partition,
+                    headers=write_headers(envelope),  # type: ignore[arg-type]
+                    on_delivery=self._report,
+                )
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                return
+
+    def wait(self) -> None:
+        """Until everything is acknowledged. Raises KafkaException when something is not: begin at the cursor again."""
+        left = self._producer.flush(_FLUSH_S)
+        if self._error is not None:
+            raise KafkaException(self._error)
+        if left:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{left} records were not acknowledged"))
+
+    def _report(self, error: KafkaError | None, _: KafkaRecord) -> None:
+        if error is not None:
+            self._error = error

@@ -1,0 +1,215 @@
+"""The consumer's loop: poll what is there, decide it in one transaction, go on.
+
+Never waits to fill a batch. Transient trouble holds the partitions and tries again with backoff and jitter; a
+message that cannot be handled is parked with its key while all others go on.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Sequence
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Message as KafkaRecord
+from psycopg import OperationalError as PsycopgOperationalError
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError as SqlalchemyOperationalError
+
+from schemas.envelope import UnreadableRecordError, read_body, read_headers
+from services.runtime import metrics
+from services.runtime.positions import PositionLostError, beginnings, topic_ids
+from services.runtime.processor import TRANSIENT, Batch, Delivery, Processor, Record, Unreadable
+from services.runtime.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+BACKOFF_FIRST_S = 0.1
+BACKOFF_MOST_S = 10.0
+"""A database that restarts is back within seconds; longer pauses would only add delay after it is."""
+_LAG_EVERY_S = 1.0
+_TRANSIENT = (*TRANSIENT, PsycopgOperationalError, SqlalchemyOperationalError)
+
+
+class Worker(threading.Thread):
+    """Consumes a service's topics until stopped. `failure` holds what ended it, if anything did."""
+
+    def __init__(self, settings: Settings, topics: Sequence[str], processor: Processor, engine: Engine) -> None:
+        super().__init__(name=f"{processor.service}-worker", daemon=True)
+        self.failure: BaseException | None = None
+        self.assigned = threading.Event()
+        """Set once partitions were assigned: the service is ready."""
+        self._settings = settings
+        self._topics = list(topics)
+        self._processor = processor
+        self._engine = engine
+        self._stopping = threading.Event()
+        self._ids: dict[str, str] = {}
+        self._lag_at = 0.0
+
+    def stop(self) -> None:
+        """Finish the batch in hand, then leave the group."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        try:
+            self._ids = topic_ids(self._settings.kafka_bootstrap, self._topics)
+            consumer = self._consumer()
+            try:
+                consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
+                while not self._stopping.is_set():
+                    self._step(consumer)
+            finally:
+                consumer.close()  # leaves the group at once, so that others take over without waiting
+        except Exception as error:
+            logger.exception("the worker stopped")
+            self.failure = error
+
+    def _consumer(self) -> Consumer:
+        return Consumer(
+            {
+                "bootstrap.servers": self._settings.kafka_bootstrap,
+                "group.id": self._processor.service,
+                "group.protocol": "consumer",  # KIP-848: the broker assigns, nobody stops for a rebalance
+                "group.remote.assignor": "range",  # the same partition of every topic to one replica: one lane, one owner
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",  # never skip
+                "isolation.level": "read_committed",
+                "fetch.wait.max.ms": 100,
+                "fetch.min.bytes": 1,
+                "queued.min.messages": 10_000,
+            }
+        )
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        try:
+            consumer.incremental_assign(beginnings(self._engine, consumer, partitions, self._ids))
+        except PositionLostError as error:
+            # An exception in a callback surfaces in poll(); keep the first one, which says what to do.
+            self.failure = self.failure or error
+            raise
+        logger.info("assigned %s", ", ".join(f"{p.topic}[{p.partition}]" for p in partitions) or "nothing")
+        self.assigned.set()
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.incremental_unassign(partitions)
+
+    def _step(self, consumer: Consumer) -> None:
+        first = consumer.poll(self._settings.poll_timeout_s)
+        metrics.LAST_POLL.set(time.time())
+        if first is None:
+            self._observe_lag(consumer)
+            return
+        records = [first]
+        if self._settings.batch_size > 1:
+            records += consumer.consume(self._settings.batch_size - 1, timeout=0)
+        batch = self._read(records)
+        if not batch.positions:
+            return
+        with metrics.BATCH_TIME.time():
+            self._decide(batch)
+        metrics.COMMITS.inc()
+        metrics.BATCH_SIZE.observe(len(records))
+        self._tell_onlookers(consumer, batch)
+        self._observe_lag(consumer)
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def _read(self, records: Sequence[KafkaRecord]) -> Batch:
+        deliveries: list[Delivery] = []
+        unreadable: list[Unreadable] = []
+        positions: dict[tuple[str, int], int] = {}
+        for raw in records:
+            if (error := raw.error()) is not None:
+                self._judge(error)
+                continue
+            topic, partition, offset = raw.topic() or "", raw.partition() or 0, raw.offset() or 0
+            record = Record(topic, partition, offset, raw.key(), raw.headers() or [], raw.value())  # type: ignore[arg-type]
+            positions[topic, partition] = offset + 1
+            try:
+                deliveries.append(read_record(record))
+            except UnreadableRecordError as reason:
+                unreadable.append(Unreadable(record, str(reason)))
+        return Batch(deliveries, unreadable, positions, self._ids)
+
+    def _judge(self, error: KafkaError) -> None:
+        if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001 - its name
+            raise PositionLostError(f"Kafka does not hold the next record any more: {error.str()}")
+        if error.fatal():
+            raise KafkaException(error)
+        logger.warning("kafka: %s", error.str())
+
+    # -- deciding ------------------------------------------------------------------------------------------
+
+    def _decide(self, batch: Batch) -> None:
+        """Run a batch; when one of its messages breaks it, run them one by one and park that one."""
+        try:
+            self._retrying(batch)
+        except Exception as error:
+            if len(batch.deliveries) == 1 and not batch.unreadable:
+                logger.exception("%s cannot be handled", batch.deliveries[0].envelope.type)
+                reason = f"{type(error).__name__}: {error}"
+                self._processor.park(batch.deliveries[0], reason, batch.positions, batch.topic_ids)
+                return
+            for single in _one_by_one(batch):
+                self._decide(single)
+
+    def _retrying(self, batch: Batch) -> None:
+        pause_s = BACKOFF_FIRST_S
+        while True:
+            try:
+                outcomes = self._processor.run(batch)
+            except _TRANSIENT as error:
+                if self._stopping.is_set():
+                    return  # nothing was committed: the next owner reads the same records
+                metrics.RETRIES.labels(type(error).__name__).inc()
+                logger.warning("trying the batch again in %.1f s: %s", pause_s, error)
+                self._stopping.wait(pause_s * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
+                pause_s = min(2 * pause_s, BACKOFF_MOST_S)
+            else:
+                for delivery, outcome in zip(batch.deliveries, outcomes, strict=True):
+                    metrics.outcome(delivery.envelope.type, outcome)
+                return
+
+    # -- telling -------------------------------------------------------------------------------------------
+
+    def _tell_onlookers(self, consumer: Consumer, batch: Batch) -> None:
+        """Commit offsets in Kafka too, for tools that show lag. Not waited for, never read back."""
+        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in batch.positions.items()]
+        try:
+            consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:
+            logger.debug("offsets were not shown to onlookers: %s", error)
+
+    def _observe_lag(self, consumer: Consumer) -> None:
+        if time.monotonic() - self._lag_at < _LAG_EVERY_S:
+            return
+        self._lag_at = time.monotonic()
+        for p in consumer.position(consumer.assignment()):
+            _, high = consumer.get_watermark_offsets(p, cached=True)
+            if p.offset >= 0 and high >= 0:
+                metrics.LAG.labels(p.topic, p.partition).set(max(0, high - p.offset))
+
+
+def read_record(record: Record) -> Delivery:
+    """A record as a message. Raises UnreadableRecordError."""
+    envelope = read_headers(record.headers)
+    message = read_body(envelope.type, record.body)
+    key = message.key
+    if message.topic != record.topic:
+        raise UnreadableRecordError(f"{envelope.type} belongs on {message.topic}, not on {record.topic}")
+    if record.key != key.encode():
+        raise UnreadableRecordError(f"the key must be the body's {message.key_field} ({key}): one contract, one order")
+    return Delivery(envelope, key, message, record)
+
+
+def _one_by_one(batch: Batch) -> list[Batch]:
+    """The same records in the same order, each in a batch of its own that moves its own position."""
+    items: list[tuple[Record, Delivery | Unreadable]] = [(d.record, d) for d in batch.deliveries if d.record]
+    items += [(u.record, u) for u in batch.unreadable]
+    singles = []
+    for record, item in sorted(items, key=lambda pair: pair[0][:3]):
+        positions = {(record.topic, record.partition): record.offset + 1}
+        delivery, unreadable = ([item], []) if isinstance(item, Delivery) else ([], [item])
+        singles.append(Batch(delivery, unreadable, positions, batch.topic_ids))
+    return singles

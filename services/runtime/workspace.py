@@ -1,0 +1,99 @@
+"""What a decision sees of the database: rows already loaded for the whole batch, writes kept for its end.
+
+Handlers read with `get` and `find`, write with `put` and `append`, and publish with `emit`. Rows that were not
+loaded ahead are fetched when asked for, so loading ahead (`Load`) is for speed, never for correctness.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from schemas.base import Message
+from services.runtime.bulk import Entity
+from services.runtime.database import Connection
+
+R = TypeVar("R")
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Load(Generic[M]):
+    """Rows to fetch for a whole batch in one query: those of `entity` whose `column` is `value(message, workspace)`.
+
+    Loads run in the order given, so that a later one may look at what an earlier one brought; a value of None
+    asks for nothing.
+    """
+
+    entity: Entity[Any]
+    column: str
+    value: Callable[[M, "Workspace"], str | None]
+
+
+class Workspace:
+    """The rows of one transaction. Not shared between threads."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows: dict[Entity[Any], dict[Any, Any]] = {}
+        self._fetched: dict[tuple[Entity[Any], str], set[str]] = {}
+        self._stored: dict[Entity[Any], set[Any]] = {}
+        self._changed: dict[Entity[Any], dict[Any, Any]] = {}
+        self._appended: dict[Entity[Any], list[Any]] = {}
+        self.writes = 0
+        """Counts puts, appends and emits: a refusal must leave it as it was."""
+
+    def fetch(self, entity: Entity[Any], column: str, values: Iterable[str]) -> None:
+        """Load all rows whose `column` is one of `values`, unless that was done before."""
+        fetched = self._fetched.setdefault((entity, column), set())
+        missing = sorted({value for value in values if value not in fetched})
+        if not missing:
+            return
+        fetched.update(missing)
+        rows = self._rows.setdefault(entity, {})
+        stored = self._stored.setdefault(entity, set())
+        key_of = entity.key_of
+        for record in entity.select(self._connection, column, missing):
+            key = key_of(record)
+            if key not in rows:  # what this transaction wrote is newer
+                rows[key] = record
+                stored.add(key)
+
+    def get(self, entity: Entity[R], key: str) -> R | None:
+        """The row with this primary key (of one column), as it is now in this transaction."""
+        rows = self._rows.get(entity)
+        if rows is not None and (row := rows.get(key)) is not None:
+            return row  # type: ignore[no-any-return]
+        self.fetch(entity, entity.key_names[0], (key,))
+        return self._rows[entity].get(key)
+
+    def find(self, entity: Entity[R], column: str, value: str) -> list[R]:
+        """All rows with this value, as they are now in this transaction, in the order of their primary key."""
+        self.fetch(entity, column, (value,))
+        rows = self._rows[entity]
+        matching = [record for record in rows.values() if getattr(record, column) == value]
+        return sorted(matching, key=entity.key_of)
+
+    def put(self, entity: Entity[R], record: R) -> None:
+        """Write a row: new, or in place of the one with the same primary key."""
+        key = entity.key_of(record)
+        self._rows.setdefault(entity, {})[key] = record
+        self._changed.setdefault(entity, {})[key] = record
+        self.writes += 1
+
+    def append(self, entity: Entity[R], record: R) -> None:
+        """Write a row of an append-only table."""
+        self._appended.setdefault(entity, []).append(record)
+        self.writes += 1
+
+    def flush(self) -> None:
+        """Send every write to the database, a statement or two for each table."""
+        for entity, records in self._changed.items():
+            stored = self._stored.get(entity, set())
+            new = [record for key, record in records.items() if key not in stored]
+            known = [record for key, record in records.items() if key in stored]
+            if new:
+                entity.copy(self._connection, new)
+            if known:
+                entity.update(self._connection, known)
+        for entity, appended in self._appended.items():
+            entity.copy(self._connection, appended)
