@@ -1,8 +1,8 @@
 """State tables: which message moves a thing from which state to which, and the event that says so.
 
 A service's `states.py` is one or more tables of edges; its decisions ask the table, its README shows the
-diagram drawn from it (`python -m services.runtime.diagrams`). A table that cannot be right is refused when it is
-built, so a wrong one never gets past the import.
+diagram drawn from it (`python -m services.runtime.diagrams`). A table that cannot be right is refused when it
+is built, so a wrong one never gets past the import.
 """
 
 import re
@@ -37,8 +37,8 @@ class StateTable:
     """All states of one kind of thing and the moves between them.
 
     Raises ValueError naming every fault: two edges for one question, a state that cannot be reached, a
-    terminal state that is left, a state without a way out that is not terminal, a type name that is not in the
-    catalogue.
+    terminal state that is left, a state without a way out that is not terminal, a type name that is not in
+    the catalogue.
     """
 
     name: str
