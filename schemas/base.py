@@ -47,8 +47,16 @@ class Message(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(
-        cls, *, topic: str = "", key: str = "contract_id", subject: str = "", version: int = 1, **kwargs: Any
+        cls,
+        *,
+        topic: str = "",
+        key: str = "contract_id",
+        subject: str = "",
+        version: int = 1,
+        local: bool = False,
+        **kwargs: Any,
     ) -> None:
+        """`local`: a command that a service gives itself inside its process; it is on no topic and in no catalogue."""
         super().__pydantic_init_subclass__(**kwargs)
         if not topic:  # an intermediate class: Command, Event, a shared body
             return
@@ -57,6 +65,8 @@ class Message(BaseModel):
         cls.key_field = key
         cls.subject_field = subject or key
         cls.type_name = f"{service}.{_snake(cls.__name__)}.v{version}"
+        if local:
+            return
         if cls.type_name in MESSAGES:
             raise TypeError(f"two classes are called {cls.type_name}")
         MESSAGES[cls.type_name] = cls

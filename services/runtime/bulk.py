@@ -140,7 +140,7 @@ class Entity(Generic[R]):
         arrays = ", ".join(f"%s::{_kind(c)[0]}[]" for c in columns)
         # Names and casts only; every value is a parameter.
         return (
-            f"UPDATE {self.table.name} AS t SET {', '.join(f'{c.name} = v.{c.name}' for c in rest)} "
+            f"UPDATE {self.table.name} AS t SET {', '.join(f'{c.name} = v.{c.name}' for c in rest)} "  # noqa: S608
             f"FROM unnest({arrays}) AS v({', '.join(self.names)}) "
             f"WHERE {' AND '.join(f't.{c.name} = v.{c.name}' for c in keys)}"
         )

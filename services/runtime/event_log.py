@@ -108,7 +108,7 @@ def _versions(connection: Connection, keys: set[str]) -> dict[str, int]:
     rows = connection.execute(
         "SELECT key, version FROM streams WHERE key = ANY(%s::text[])", (text_array(keys),)
     ).fetchall()
-    return {key: version for key, version in rows}
+    return dict(rows)
 
 
 def horizon(connection: Connection) -> int:

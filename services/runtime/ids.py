@@ -38,4 +38,22 @@ class IdSource:
 def derived_id(prefix: str, *parts: str) -> str:
     """An id that is the same for the same parts: for what must not exist twice (a retried request's command)."""
     digest = sha256("\x1f".join(parts).encode()).digest()
-    return f"{prefix}_{_base32(int.from_bytes(digest[:16], 'big'))}"
+    # The leading z (a ULID begins with 0 to 7) says that no time can be read from it.
+    return f"{prefix}_z{_base32(int.from_bytes(digest[:16], 'big'))[1:]}"
+
+
+def made_at_ms(identifier: str) -> int | None:
+    """Unix milliseconds of an id made by an IdSource; None for any other id."""
+    _, _, ulid = identifier.rpartition("_")
+    if len(ulid) != 26 or ulid[0] > "7" or any(letter not in _ALPHABET for letter in ulid):
+        return None
+    number = 0
+    for letter in ulid[:10]:
+        number = number << 5 | _ALPHABET.index(letter)
+    return number
+
+
+def is_older_than(identifier: str, now: datetime, age_s: float) -> bool:
+    """Whether an id certainly was made more than `age_s` seconds ago: nothing about it can still be on its way."""
+    made = made_at_ms(identifier)
+    return made is not None and now.timestamp() * 1000 - made > age_s * 1000

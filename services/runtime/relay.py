@@ -81,13 +81,20 @@ class Relay(threading.Thread):
         producer = _Acknowledged(self._bootstrap)
         cursor = self._cursor(connection)
         written = self._written(connection, cursor)
+        try:
+            self._follow(connection, producer, cursor, written)
+        finally:
+            producer.discard()
+
+    def _follow(
+        self, connection: Connection, producer: "_Acknowledged", cursor: int, written: dict[Partition, int]
+    ) -> None:
         while True:
             lines = read(connection, cursor, CHUNK)
             if lines:
                 self._publish(producer, lines, written)
                 cursor = lines[-1].sequence
                 connection.execute("UPDATE relay_cursor SET sequence = %s WHERE relay = %s", (cursor, self._service))
-                written = {}
             elif self._stopping.is_set():
                 return
             else:
@@ -128,9 +135,9 @@ class Relay(threading.Thread):
         if ahead:
             (topic, partition), number = next(iter(ahead.items()))
             raise LogAheadError(
-                f"{topic}[{partition}] holds number {number} of {self._service}, whose log has only given {last_given}: "
-                "the database is older than the topics (a restored backup?). Nothing is published until an operator "
-                "has reconciled them."
+                f"{topic}[{partition}] holds number {number} of {self._service}, whose log has only given "
+                f"{last_given}: the database is older than the topics (a restored backup?). Nothing is published "
+                "until an operator has reconciled them."
             )
         return written
 
@@ -157,8 +164,7 @@ def last_numbers(bootstrap: str, source: str, partitions: set[Partition]) -> dic
         ends = {p: consumer.get_watermark_offsets(TopicPartition(*p), timeout=10) for p in sorted(partitions)}
         windows = {p: (max(low, high - _TAIL_STEP), high) for p, (low, high) in ends.items() if high > low}
         while windows:
-            for partition, number in _highest(consumer, source, windows).items():
-                found[partition] = number
+            found.update(_highest(consumer, source, windows))
             windows = {
                 p: (max(ends[p][0], begin - 10 * (end - begin)), begin)
                 for p, (begin, end) in windows.items()
@@ -246,6 +252,10 @@ class _Acknowledged:
             raise KafkaException(self._error)
         if left:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{left} records were not acknowledged"))
+
+    def discard(self) -> None:
+        """Drop what is still queued: after trouble it is sent again, from the cursor, by the next producer."""
+        self._producer.purge()
 
     def _report(self, error: KafkaError | None, _: KafkaRecord) -> None:
         if error is not None:

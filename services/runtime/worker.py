@@ -71,7 +71,7 @@ class Worker(threading.Thread):
                 "bootstrap.servers": self._settings.kafka_bootstrap,
                 "group.id": self._processor.service,
                 "group.protocol": "consumer",  # KIP-848: the broker assigns, nobody stops for a rebalance
-                "group.remote.assignor": "range",  # the same partition of every topic to one replica: one lane, one owner
+                "group.remote.assignor": "range",  # one lane, one owner
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",  # never skip
                 "isolation.level": "read_committed",
@@ -133,7 +133,7 @@ class Worker(threading.Thread):
         return Batch(deliveries, unreadable, positions, self._ids)
 
     def _judge(self, error: KafkaError) -> None:
-        if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001 - its name
+        if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             raise PositionLostError(f"Kafka does not hold the next record any more: {error.str()}")
         if error.fatal():
             raise KafkaException(error)

@@ -1,0 +1,142 @@
+"""A service's life: settings, migrations, the worker, the relay, HTTP, and a graceful end."""
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+import uvicorn
+from fastapi import APIRouter
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.runtime.clock import Clock, clock_from
+from services.runtime.database import migrate, open_engine
+from services.runtime.handlers import Handlers
+from services.runtime.http import Gate, build_app
+from services.runtime.ids import IdSource
+from services.runtime.processor import Processor
+from services.runtime.relay import Relay
+from services.runtime.settings import Settings
+from services.runtime.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+_WATCH_S = 0.2
+_END_S = 20.0
+"""Longest wait for a part to end: below Kubernetes' grace period of 30 seconds."""
+
+
+class Part(Protocol):
+    """Something that runs beside the worker, e.g. the gateway's caller of Stripe."""
+
+    failure: BaseException | None
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def join(self, timeout: float | None = None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a service's own parts may use."""
+
+    settings: Settings
+    engine: Engine
+    clock: Clock
+    processor: Processor
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service: what it listens to and which code answers. `run()` is its whole life."""
+
+    name: str
+    topics: Sequence[str]
+    handlers: Handlers
+    routes: Sequence[APIRouter]
+    folder: Path
+    settings: Callable[[], Settings] = Settings
+    parts: Callable[[Runtime], Sequence[Part]] = lambda runtime: ()
+
+    def run(self) -> None:
+        """Until SIGTERM or SIGINT: drain, flush, leave the group. Exits with 1 when a part failed."""
+        settings = self.settings()
+        logging.basicConfig(
+            level=settings.log_level, format=f"%(asctime)s %(levelname)s {self.name} %(name)s: %(message)s"
+        )
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        if not settings.auth_secret.get_secret_value():
+            sys.exit("TRANCHE_AUTH_SECRET is not set: no token could be checked. `tranche up` sets one by itself.")
+        url = settings.database_of(self.name)
+        try:
+            migrate(url, self.folder)
+        except psycopg.OperationalError as error:
+            sys.exit(f"{self.name} cannot reach its database tranche_{self.name}: {str(error).splitlines()[0]}")
+        engine = open_engine(url)
+        clock = clock_from(settings.clock_file)
+        processor = Processor(self.name, self.handlers, engine, clock, IdSource())
+        worker = Worker(settings, self.topics, processor, engine)
+        relay = Relay(self.name, url, settings.kafka_bootstrap, clock)
+        own = self.parts(Runtime(settings, engine, clock, processor))
+
+        def ready() -> dict[str, bool]:
+            return {"consumer": worker.assigned.is_set(), "database": _answers(engine)}
+
+        app = build_app(self.name, Gate(processor, engine, settings), ready)
+        for router in self.routes:
+            app.include_router(router)
+        # The worker is stopped first and the relay last, so that everything decided is published.
+        self._live(settings, app_server(app, settings), [worker, *own, relay])
+        engine.dispose()
+        failures = [part.failure for part in (worker, *own, relay) if part.failure is not None]
+        if failures:
+            sys.exit(f"{self.name} stopped: {failures[0]}")
+
+    def _live(self, settings: Settings, server: uvicorn.Server, parts: Sequence[Part]) -> None:
+        for part in parts:
+            part.start()
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(_WATCH_S):
+                if any(part.failure is not None for part in parts):
+                    server.should_exit = True
+                    return
+
+        threading.Thread(target=watch, name="watch", daemon=True).start()
+        logger.info("serves http://%s:%d", settings.http_host, settings.http_port)
+        server.run()  # returns at SIGTERM, SIGINT or should_exit, when open calls are answered
+        ended.set()
+        for part in parts:
+            part.stop()
+            part.join(_END_S)
+
+
+def app_server(app: object, settings: Settings) -> uvicorn.Server:
+    """uvicorn with our settings; access is measured, not logged."""
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=settings.http_host,
+        port=settings.http_port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        lifespan="off",
+    )
+    return uvicorn.Server(config)
+
+
+def _answers(engine: Engine) -> bool:
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return False
+    return True
