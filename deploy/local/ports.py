@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from deploy.local.errors import LocalError
+from deploy.local.locks import only_one
 
 # Below the range that systems hand out for outgoing connections (32768 and up on Linux, 49152 elsewhere), so that no
 # client's connection takes a port between our choosing it and a service's binding it, or while a service restarts.
@@ -58,17 +59,17 @@ class Ports:
 
     def ensure(self, name: str, *, running: bool, preferred: int | None = None) -> int:
         """The port of `name`: the one it had, unless it is not running and somebody else took the port meanwhile."""
-        ports = self._read()
-        port = ports.get(name)
-        if port is not None and (running or is_free(port)):
-            return port
-        others = [other for key, other in ports.items() if key != name]
-        ports[name] = free_port(preferred, others)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        aside = self._path.with_suffix(".new")
-        aside.write_text(json.dumps(ports, indent=1) + "\n")
-        aside.replace(self._path)
-        return ports[name]
+        with only_one(self._path.with_suffix(".lock")):  # services start side by side
+            ports = self._read()
+            port = ports.get(name)
+            if port is not None and (running or is_free(port)):
+                return port
+            others = [other for key, other in ports.items() if key != name]
+            ports[name] = free_port(preferred, others)
+            aside = self._path.with_suffix(".new")
+            aside.write_text(json.dumps(ports, indent=1) + "\n")
+            aside.replace(self._path)
+            return ports[name]
 
     def _read(self) -> dict[str, int]:
         try:

@@ -1,0 +1,48 @@
+"""Ends what a test session started when the session itself dies before it could (kill -9, a closed terminal).
+
+A small process of its own: it reads from a pipe that only the session holds, and acts when the pipe closes. After an
+orderly end there is nothing left for it to do.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from deploy.local.layout import CHECKOUT, Layout
+from deploy.local.postgres import Postgres
+
+
+class Guard:
+    """Watches over one root folder of a test session."""
+
+    def __init__(self, root: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.platform.guard", str(root)],
+            stdin=subprocess.PIPE,
+            cwd=CHECKOUT,
+            start_new_session=True,
+        )
+
+    def release(self) -> None:
+        """The session cleaned up in order (or did not: then the guard does it now)."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=120)
+
+
+def clean(root: Path) -> None:
+    """End every process that was started from this root folder and remove all its files."""
+    layout = Layout(root)
+    processes = layout.processes()
+    for name in reversed(processes.names()):
+        processes.stop(name, timeout_s=5)
+    Postgres(
+        home=layout.postgres, tools=layout.tools, ports=layout.ports(), processes=processes, durable=False
+    ).remove()
+    shutil.rmtree(root, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.stdin.read()
+    clean(Path(sys.argv[1]))
