@@ -1,13 +1,12 @@
 """The review of the work: commands to, and facts from, the `approvals` service."""
 
-from datetime import datetime
-
 from schemas.base import (
     CommandRejectedBody,
     CommandUnchangedBody,
     Event,
     Identifier,
     Links,
+    Moment,
     PartyCommand,
     Reason,
 )
@@ -58,7 +57,7 @@ class ReleaseRequested(Event, topic="approvals.events", subject="milestone_id"):
     """From 1 in the milestone."""
     note: Reason | None = None
     links: Links = ()
-    review_due_at: datetime
+    review_due_at: Moment
 
 
 class ReleaseRequestWithdrawn(Event, topic="approvals.events", subject="milestone_id"):

@@ -11,7 +11,7 @@ class with `version=2` beside the old one, never an edit.
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """An id of ours or of the marketplace: letters, digits, `_` and `-`, at most 64."""
@@ -23,6 +23,8 @@ Description = Annotated[str, StringConstraints(min_length=1, max_length=5_000, s
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)]
 Link = Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2_048)]
 Links = Annotated[tuple[Link, ...], Field(max_length=10)]
+Moment = AwareDatetime
+"""A moment with its offset (we write UTC): one without would be read differently on each machine."""
 
 MESSAGES: dict[str, type["Message"]] = {}
 """Every message class by its type name; filled as the modules of this package are imported."""
@@ -31,7 +33,7 @@ MESSAGES: dict[str, type["Message"]] = {}
 class Message(BaseModel):
     """A record's body. Immutable: what was said is not edited."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     type_name: ClassVar[str]
     topic: ClassVar[str]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from schemas import approvals, contracts, dead_letters, funding, payouts, stripe
 from schemas.base import MESSAGES, Message
 
-__all__ = ["MESSAGES", "PARTITIONS", "TOPICS", "Topic", "messages_of", "topic_named"]
+__all__ = ["DEFAULT_PARTITIONS", "MESSAGES", "PARTITIONS", "TOPICS", "Topic", "messages_of", "topic_named"]
 _MODULES = (
     contracts,
     funding,
@@ -19,7 +19,8 @@ _MODULES = (
     dead_letters,
 )  # imported so that every class is registered
 
-PARTITIONS = int(os.environ.get("TRANCHE_PARTITIONS", "12"))
+DEFAULT_PARTITIONS = 12
+PARTITIONS = int(os.environ.get("TRANCHE_PARTITIONS", DEFAULT_PARTITIONS))
 """Of every topic. Chosen once per platform: a change would move contracts between partitions."""
 
 FOR_EVER = -1

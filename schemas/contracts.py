@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Literal
 
+from pydantic import StrictBool
+
 from schemas.base import (
     CommandRejectedBody,
     CommandUnchangedBody,
@@ -38,7 +40,7 @@ class CreateContract(PartyCommand, topic="contracts.commands"):
     description: Description
     amount_minor: AmountMinor
     due_date: date | None = None
-    fund: bool = False
+    fund: StrictBool = False
 
 
 class AddMilestone(PartyCommand, topic="contracts.commands", subject="milestone_id"):

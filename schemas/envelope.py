@@ -66,8 +66,9 @@ def read_headers(headers: Headers | None) -> Envelope:
     """The envelope in a record's headers. Raises UnreadableRecordError naming the header that is missing or wrong."""
     found = dict(headers or ())
     try:
+        version = found["ce_specversion"].decode()
         identifier = found["ce_id"].decode()
-        return Envelope(
+        envelope = Envelope(
             id=identifier,
             type=found["ce_type"].decode(),
             source=found["ce_source"].decode(),
@@ -83,8 +84,15 @@ def read_headers(headers: Headers | None) -> Envelope:
         raise UnreadableRecordError(
             f"the header {missing.args[0]} is missing: records are CloudEvents 1.0 in Kafka binary mode"
         ) from None
-    except (ValueError, AttributeError, UnicodeDecodeError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise UnreadableRecordError(f"a header cannot be read: {error}") from None
+    if version != SPEC_VERSION:
+        raise UnreadableRecordError(f"the header ce_specversion is {version!r}, not {SPEC_VERSION!r}")
+    if envelope.time.tzinfo is None:
+        raise UnreadableRecordError("the header ce_time has no offset from UTC")
+    if not envelope.id:
+        raise UnreadableRecordError("the header ce_id is empty")
+    return envelope
 
 
 def read_body(type_name: str, body: bytes | None) -> Message:

@@ -1,9 +1,8 @@
 """Charges, the held-funds ledger and payment methods: commands to, and facts from, the `funding` service."""
 
-from datetime import datetime
 from typing import Literal
 
-from schemas.base import CommandRejectedBody, CommandUnchangedBody, Event, Identifier, PartyCommand
+from schemas.base import CommandRejectedBody, CommandUnchangedBody, Event, Identifier, Moment, PartyCommand
 from schemas.money import AmountMinor, CurrencyCode, WholeMinor
 
 RetryAdvice = Literal["try_again_later", "use_another_method", "confirm_card_data", "do_not_try_again"]
@@ -84,7 +83,7 @@ class FundingActionRequired(Event, topic="funding.events", subject="milestone_id
     funding_id: Identifier
     employer_id: Identifier
     attempt: int
-    expires_at: datetime
+    expires_at: Moment
 
 
 class MilestoneFunded(Event, topic="funding.events", subject="milestone_id"):

@@ -77,7 +77,10 @@ def check_currency(code: str) -> str:
     return currency_of(code).code
 
 
-CurrencyCode = Annotated[str, AfterValidator(check_currency), Field(examples=["usd"])]
+CurrencyCode = Annotated[
+    str, AfterValidator(check_currency), Field(examples=["usd"], json_schema_extra={"pattern": "^[a-z]{3}$"})
+]
+"""A supported currency. The JSON schema says only its form: another currency is not another schema."""
 AmountMinor = Annotated[StrictInt, Field(gt=0, le=MAXIMUM_MINOR, examples=[120_000])]
 """An amount of money in minor units, more than zero, at most what Stripe charges at once."""
 WholeMinor = Annotated[StrictInt, Field(ge=0, examples=[0])]

@@ -1,11 +1,10 @@
 """Trainers' payout accounts, transfers and bank payouts: commands to, and facts from, `payouts`."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from schemas.base import Command, CommandRejectedBody, CommandUnchangedBody, Event, Identifier, PartyCommand
+from schemas.base import Command, CommandRejectedBody, CommandUnchangedBody, Event, Identifier, Moment, PartyCommand
 from schemas.money import AmountMinor, CurrencyCode
 
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
@@ -34,7 +33,7 @@ class RecordBankPayout(Command, topic="payouts.commands", subject="payout_id"):
     payout_id: Identifier
     stripe_payout_id: Identifier
     status: Literal["in_transit", "paid", "failed"]
-    arrival_at: datetime | None = None
+    arrival_at: Moment | None = None
     failure_code: str | None = None
 
 
@@ -88,7 +87,7 @@ class PayoutInTransit(Event, topic="payouts.events", subject="milestone_id"):
     amount_minor: AmountMinor
     currency: CurrencyCode
     stripe_payout_id: Identifier
-    arrival_at: datetime | None = None
+    arrival_at: Moment | None = None
 
 
 class PayoutPaid(Event, topic="payouts.events", subject="milestone_id"):
@@ -101,7 +100,7 @@ class PayoutPaid(Event, topic="payouts.events", subject="milestone_id"):
     amount_minor: AmountMinor
     currency: CurrencyCode
     stripe_payout_id: Identifier
-    arrival_at: datetime | None = None
+    arrival_at: Moment | None = None
 
 
 class PayoutFailed(Event, topic="payouts.events", subject="milestone_id"):

@@ -4,10 +4,9 @@ No card number, no client secret and no hosted page's address ever travels here:
 links that the front door signs for the person who asked (docs/adr/0004).
 """
 
-from datetime import datetime
 from typing import Literal
 
-from schemas.base import Command, Event, Identifier
+from schemas.base import Command, Event, Identifier, Moment
 from schemas.money import AmountMinor, CurrencyCode, WholeMinor
 from schemas.payouts import CountryCode
 
@@ -124,7 +123,7 @@ class PaymentIntentSucceeded(Event, topic="stripe.events", subject="funding_id")
     charge_minor: AmountMinor
     stripe_fee_minor: WholeMinor
     currency: CurrencyCode
-    available_at: datetime
+    available_at: Moment
 
 
 class PaymentIntentFailed(Event, topic="stripe.events", subject="funding_id"):
@@ -204,6 +203,6 @@ class BankPayoutChanged(Event, topic="stripe.events", key="trainer_id", subject=
     status: Literal["pending", "in_transit", "paid", "failed", "canceled"]
     amount_minor: AmountMinor
     currency: CurrencyCode
-    arrival_at: datetime | None = None
+    arrival_at: Moment | None = None
     failure_code: str | None = None
     transfer_ids: tuple[Identifier, ...] = ()
