@@ -47,8 +47,9 @@ class RunAs:
 
 
 def fingerprint(command: Sequence[str], env: Mapping[str, str]) -> str:
-    """A digest of what a process was started with; it differs when a restart would change something."""
-    text = json.dumps([list(command), sorted(env.items())])
+    """A digest of the command and our own settings; it differs when a restart would change something."""
+    settings = sorted((name, value) for name, value in env.items() if name.startswith("TRANCHE_"))
+    text = json.dumps([list(command), settings])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
