@@ -1,0 +1,1 @@
+"""Funding: payment methods, charges and the held-funds ledger."""

@@ -1,0 +1,3 @@
+from services.funding.service import main
+
+main()
