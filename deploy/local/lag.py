@@ -1,0 +1,91 @@
+"""How far each consumer is behind: where it stands against the end of what it reads."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import psycopg
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from deploy.local.services import SERVICES
+from schemas.catalogue import TOPICS
+
+_TIMEOUT_S = 10.0
+
+Positions = dict[tuple[str, int], int]
+"""Next offset to read, by topic and partition."""
+
+
+class Lag(NamedTuple):
+    """One consumer on one topic."""
+
+    service: str
+    topic: str
+    behind: int
+    """Records on the topic that the service has not handled yet."""
+
+
+def consumer_lag(bootstrap: str, database_url: str) -> list[Lag]:
+    """The lag of every service on every topic it listens to; a topic that is not there yet is left out.
+
+    A service's position is in its own database (ARCHITECTURE.md "The way of a message"); one that keeps none there,
+    as analytics, commits to Kafka. Raises KafkaException or psycopg.OperationalError when one does not answer.
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    existing = admin.list_topics(timeout=_TIMEOUT_S).topics
+    partitions = [
+        TopicPartition(topic.name, number)
+        for topic in TOPICS
+        if topic.name in existing
+        for number in existing[topic.name].partitions
+    ]
+    starts = _offsets(admin, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+    ends = _offsets(admin, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+    lags = []
+    for service in SERVICES:
+        read = [t.name for t in TOPICS if service.name in t.consumers and t.name in existing]
+        if not read:
+            continue
+        positions = _in_database(f"{database_url}/tranche_{service.name}")
+        if positions is None:
+            positions = _in_group(admin, service.name)
+        for topic in read:
+            behind = sum(
+                max(0, ends[place] - positions.get(place, starts[place])) for place in ends if place[0] == topic
+            )
+            lags.append(Lag(service.name, topic, behind))
+    return lags
+
+
+def _offsets(admin: AdminClient, partitions: Iterable[TopicPartition], spec: OffsetSpec) -> Positions:
+    asked = admin.list_offsets(dict.fromkeys(partitions, spec), isolation_level=IsolationLevel.READ_UNCOMMITTED)
+    return {(tp.topic, tp.partition): answer.result(_TIMEOUT_S).offset for tp, answer in asked.items()}
+
+
+def _in_database(url: str) -> Positions | None:
+    """Positions that a service keeps beside its effects; None when its database has none."""
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            if connection.execute("SELECT to_regclass('consumer_positions')").fetchone() == (None,):
+                return None
+            rows = connection.execute("SELECT topic, partition, next_offset FROM consumer_positions").fetchall()
+    except psycopg.OperationalError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    return {(topic, partition): offset for topic, partition, offset in rows}
+
+
+def _in_group(admin: AdminClient, service: str) -> Positions:
+    """Positions committed to Kafka by the service's consumer group, whatever prefix its name has."""
+    positions: Positions = {}
+    for group in admin.list_consumer_groups().result(_TIMEOUT_S).valid:
+        if group.group_id != service and not group.group_id.endswith((f"-{service}", f".{service}")):
+            continue
+        asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group.group_id)])
+        try:
+            committed = asked[group.group_id].result(_TIMEOUT_S).topic_partitions
+        except KafkaException:
+            continue
+        positions |= {(tp.topic, tp.partition): tp.offset for tp in committed if tp.offset >= 0}
+    return positions
