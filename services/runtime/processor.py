@@ -146,42 +146,38 @@ class Processor:
         lanes = {lane_of(delivery.key) for delivery in batch.deliveries}
         lanes.update(partition for _, partition in batch.positions)
         commands = [d.envelope.id for d in batch.deliveries if d.message.is_command]
-        streams = {(d.envelope.source, d.key) for d in batch.deliveries if d.envelope.stream_version}
+        streams = sorted({(d.envelope.source, d.key) for d in batch.deliveries if d.envelope.stream_version})
         # One round trip. Each statement sees what was committed before it began, so what follows the lock on
         # the lanes sees everything that earlier holders of these lanes did.
-        with connection.pipeline(), connection.cursor() as positions_cursor, connection.cursor() as done_cursor, \
-                connection.cursor() as seen_cursor, connection.cursor() as parked_cursor:  # fmt: skip
+        with connection.pipeline():
             connection.execute(
                 "SELECT lane FROM lanes WHERE lane = ANY(%s::smallint[]) ORDER BY lane FOR UPDATE",
                 (bigint_array(sorted(lanes)),),
             )
-            if batch.positions:
-                positions_cursor.execute(
-                    "SELECT topic, partition, next_offset FROM consumer_positions WHERE topic = ANY(%s::text[])",
-                    (text_array(sorted({topic for topic, _ in batch.positions})),),
-                )
-            if commands:
-                done_cursor.execute(
-                    "SELECT command_id FROM event_log WHERE command_id = ANY(%s::text[])",
-                    (text_array(commands),),
-                )
-            if streams:
-                sources, keys = zip(*sorted(streams), strict=True)
-                seen_cursor.execute(
-                    "SELECT source, key, version FROM streams_seen JOIN unnest(%s::text[], %s::text[]) "
-                    "AS wanted(source, key) USING (source, key)",
-                    (text_array(sources), text_array(keys)),
-                )
-            parked_cursor.execute("SELECT DISTINCT key FROM parked_messages")
-        positions = {(t, p): n for t, p, n in positions_cursor.fetchall()} if batch.positions else {}
-        done = {row[0] for row in done_cursor.fetchall()} if commands else set()
-        seen = {(s, k): v for s, k, v in seen_cursor.fetchall()} if streams else {}
-        parked = {row[0] for row in parked_cursor.fetchall()}
+            positions = connection.execute(
+                "SELECT topic, partition, next_offset FROM consumer_positions WHERE topic = ANY(%s::text[])",
+                (text_array(sorted({topic for topic, _ in batch.positions})),),
+            )
+            done = connection.execute(
+                "SELECT command_id FROM event_log WHERE command_id = ANY(%s::text[])", (text_array(commands),)
+            )
+            seen = connection.execute(
+                "SELECT source, key, version FROM streams_seen JOIN unnest(%s::text[], %s::text[]) "
+                "AS wanted(source, key) USING (source, key)",
+                (text_array(source for source, _ in streams), text_array(key for _, key in streams)),
+            )
+            parked = connection.execute("SELECT DISTINCT key FROM parked_messages")
+        known = _Known(
+            positions={(topic, partition): offset for topic, partition, offset in positions.fetchall()},
+            done={command_id for (command_id,) in done.fetchall()},
+            seen={(source, key): version for source, key, version in seen.fetchall()},
+            parked={key for (key,) in parked.fetchall()},
+        )
         for unreadable in batch.unreadable:
             record = unreadable.record
-            if record.offset >= positions.get((record.topic, record.partition), 0):
+            if record.offset >= known.positions.get((record.topic, record.partition), 0):
                 lines.append(self._bury(connection, record, _text(record.key), unreadable.reason, parked=False))
-        return self._sift(connection, batch, _Known(positions, done, seen, parked), lines)
+        return self._sift(connection, batch, known, lines)
 
     def _sift(
         self, connection: Connection, batch: Batch, known: "_Known", lines: list[Line]

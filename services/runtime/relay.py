@@ -49,7 +49,7 @@ class Relay(threading.Thread):
         self.failure: BaseException | None = None
         self._service = service
         self._url = database_url
-        self._bootstrap = bootstrap
+        self._brokers = bootstrap
         self._clock = clock
         self._stopping = threading.Event()
 
@@ -78,7 +78,7 @@ class Relay(threading.Thread):
                 return
         metrics.RELAY_LEADER.set(1)
         connection.execute(f"LISTEN {CHANNEL}")
-        producer = _Acknowledged(self._bootstrap)
+        producer = _Acknowledged(self._brokers)
         cursor = self._cursor(connection)
         written = self._written(connection, cursor)
         try:
@@ -129,8 +129,8 @@ class Relay(threading.Thread):
         ).fetchone()
         last_given = int(row[0]) if row else 0
         partitions = {(line.topic, lane_of(line.key)) for line in doubtful}
-        partitions |= _partitions_of(self._bootstrap, f"{self._service}.events")
-        written = last_numbers(self._bootstrap, self._service, partitions)
+        partitions |= _partitions_of(self._brokers, f"{self._service}.events")
+        written = last_numbers(self._brokers, self._service, partitions)
         ahead = {partition: number for partition, number in written.items() if number > last_given}
         if ahead:
             (topic, partition), number = next(iter(ahead.items()))

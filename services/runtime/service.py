@@ -1,9 +1,11 @@
 """A service's life: settings, migrations, the worker, the relay, HTTP, and a graceful end."""
 
 import logging
+import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -119,6 +121,19 @@ class Service:
             part.join(_END_S)
 
 
+class _Server(uvicorn.Server):
+    """uvicorn that ends at a signal without dying of it: what comes after it (drain, flush, leave) still runs."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
 def app_server(app: object, settings: Settings) -> uvicorn.Server:
     """uvicorn with our settings; access is measured, not logged."""
     config = uvicorn.Config(
@@ -130,7 +145,7 @@ def app_server(app: object, settings: Settings) -> uvicorn.Server:
         timeout_graceful_shutdown=10,
         lifespan="off",
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def _answers(engine: Engine) -> bool:
