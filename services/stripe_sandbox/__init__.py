@@ -1,0 +1,1 @@
+"""A stateful simulator of Stripe for development, tests and demonstrations. Never part of production."""

@@ -1,0 +1,29 @@
+"""What the scheduler can do, by name. A job is a transaction of its own at its due time."""
+
+from collections.abc import Callable
+from typing import Any
+
+from services.stripe_sandbox.resources import accounts_state, balance, checkout_sessions, payouts, refunds
+from services.stripe_sandbox.sandbox import Context
+
+Json = dict[str, Any]
+
+
+def expire_checkout_session(ctx: Context, session: str) -> None:
+    """End a session that was not used in time."""
+    found = ctx.find("checkout.session", session)
+    if found is not None and found["status"] == "open":
+        checkout_sessions.end(ctx, found)
+
+
+JOBS: dict[str, Callable[..., None]] = {
+    "expire_checkout_session": expire_checkout_session,
+    "make_available": balance.make_available,
+    "run_payouts": payouts.run,
+    "send_payout": payouts.send,
+    "land_payout": payouts.land,
+    "finish_review": accounts_state.finish_review,
+    "retry_refund": refunds.retry,
+    "settle_refund": refunds.settle,
+    "fail_refund": refunds.fail,
+}
