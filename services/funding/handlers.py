@@ -94,7 +94,7 @@ def _fund(ctx: Context, milestone: Milestone, wanted: str | None, trigger: str) 
     method = domain.choose_method(ctx.find(METHODS, "employer_id", milestone.employer_id), wanted)
     if isinstance(method, Refused):
         # What is under way or done needs no method any more.
-        return Unchanged(_view(ctx, last)) if last and last.state != states.FAILED else method
+        return Unchanged(lambda: _view(ctx, last)) if last and last.state != states.FAILED else method
     if last is not None and last.state == states.FAILED:
         tried = domain.check_tries(
             ctx.find(ATTEMPTS, "milestone_id", milestone.milestone_id), method.payment_method_id, ctx.now
@@ -112,11 +112,11 @@ def _fund(ctx: Context, milestone: Milestone, wanted: str | None, trigger: str) 
     )  # fmt: skip
     decided = domain.begin(milestone, last, method, fees, trigger, funding_id, posting)
     if isinstance(decided, Unchanged):
-        return Unchanged(_view(ctx, last), decided.detail)
+        return Unchanged(lambda: _view(ctx, last), decided.detail)
     if isinstance(decided, Refused):
         return decided
     _apply(ctx, decided)
-    return Accepted(_view(ctx, decided.funding))
+    return Accepted(lambda: _view(ctx, decided.funding))
 
 
 def _not_begun(milestone: Milestone, refused: Refused) -> said.FundingFailed:
@@ -253,7 +253,7 @@ def set_default_method(ctx: Context, command: said.SetDefaultPaymentMethod) -> O
         return decided
     if not isinstance(decided, Unchanged):
         _change(ctx, decided)
-    return Accepted(_methods(ctx, command.employer_id))
+    return Accepted(lambda: _methods(ctx, command.employer_id))
 
 
 @HANDLERS.on(said.RemovePaymentMethod, Load(METHODS, "employer_id", lambda m, _: m.employer_id))
@@ -267,7 +267,7 @@ def remove_method(ctx: Context, command: said.RemovePaymentMethod) -> Outcome:
     if isinstance(decided, Refused):
         return decided
     _change(ctx, decided)
-    return Accepted(_methods(ctx, command.employer_id))
+    return Accepted(lambda: _methods(ctx, command.employer_id))
 
 
 # -- common steps ------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 One place maps a refusal to each way in: `http.py` to a problem document, `processor.py` to an event.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,19 +23,23 @@ class Refused:
     """More members of the problem document, e.g. `setup_url`."""
 
 
+View = Callable[[], Any]
+"""Makes what an HTTP caller is shown, within the transaction. A call, because a message from Kafka needs none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unchanged:
     """What was asked is so already or under way: the answer is the present state, not an error."""
 
-    view: Any = None
+    view: View | None = None
     detail: str = "this is already so or under way"
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Done. `view` is what an HTTP caller is shown."""
+    """Done."""
 
-    view: Any = None
+    view: View | None = None
 
 
 Outcome = Refused | Unchanged | Accepted | None

@@ -185,14 +185,14 @@ def _answer(outcome: Outcome, status: int, hints: Hints) -> tuple[int, bytes]:
         case None:
             return status, b"{}"
         case _:
-            return status, to_json(outcome.view)
+            return status, to_json(outcome.view() if outcome.view else {})
 
 
 def to_json(view: Any) -> bytes:
     """A view (a pydantic model, or what orjson takes) as JSON."""
     if isinstance(view, BaseModel):
         return view.model_dump_json().encode()
-    return orjson.dumps({} if view is None else view, default=_model)
+    return orjson.dumps(view, default=_model)
 
 
 def _model(value: Any) -> Any:

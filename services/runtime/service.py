@@ -1,5 +1,6 @@
 """A service's life: settings, migrations, the worker, the relay, HTTP, and a graceful end."""
 
+import gc
 import logging
 import signal
 import sys
@@ -102,6 +103,10 @@ class Service:
             sys.exit(f"{self.name} stopped: {failures[0]}")
 
     def _live(self, settings: Settings, server: uvicorn.Server, parts: Sequence[Part]) -> None:
+        # What is loaded by now stays; a batch makes thousands of short-lived objects without cycles, so collecting
+        # at every 700 of them only costs (6 % of the worker's time, measured).
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
         for part in parts:
             part.start()
         ended = threading.Event()
