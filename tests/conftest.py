@@ -5,10 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from deploy.local.platform import ExternalBacking
+from tests.platform import containers
 from tests.platform.backing import Backing
 from tests.platform.local import local_backing
+from tests.platform.running import RunningPlatform
+from tests.platform.running import running_platform as start_platform
 
-_MARKERS = {"platform": "integration"}
+_MARKERS = {"platform": "integration", "running_platform": "e2e"}
+"""What a test is when it uses the fixture: it need not say so itself."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,6 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get("TRANCHE_TEST_PLATFORM") == "containers",
         help="Kafka and PostgreSQL in containers instead of local processes (needs an engine and the images)",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--containers") and (trouble := containers.why_not()):
+        raise pytest.UsageError(f"--containers: {trouble}")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects by the markers
@@ -34,5 +44,23 @@ def platform(request: pytest.FixtureRequest) -> Iterator[Backing]:
 
     Shared by the session: use names of your own. A test that uses it is marked `integration`.
     """
-    with local_backing() as backing:
+    in_containers = request.config.getoption("--containers")
+    with containers.container_backing() if in_containers else local_backing() as backing:
         yield backing
+
+
+@pytest.fixture(scope="session")
+def running_platform(request: pytest.FixtureRequest) -> Iterator[RunningPlatform]:
+    """Every service, up and ready, by a Kafka and a PostgreSQL that no other test uses.
+
+    Shared by the session: use parties and contracts of your own, start again what you kill, and expect the clock to
+    have been moved by others. A test that uses it is marked `e2e`.
+    """
+    if request.config.getoption("--containers"):
+        with containers.container_backing() as found:
+            backing = ExternalBacking(found.kafka_bootstrap, found.database_url)
+            with start_platform(backing) as running:
+                yield running
+    else:
+        with start_platform() as running:
+            yield running

@@ -3,7 +3,7 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,11 +68,13 @@ class Platform:
         durable: bool = True,
         front_door_port: int | None = FRONT_DOOR_PORT,
         backing: ExternalBacking | None = None,
+        services: Sequence[LocalService] = SERVICES,
     ) -> None:
         self.layout = layout
         self.ports = layout.ports()
         self.processes = layout.processes()
         self._backing = backing
+        self._services = services
         self._front_door_port = front_door_port
         self.kafka = Kafka(home=layout.kafka, jars=Jars(layout.tools), ports=self.ports, processes=self.processes)
         self.postgres = Postgres(
@@ -124,7 +126,7 @@ class Platform:
         """Start one process of a platform that was up (after a kill), and wait until it is ready."""
         with self._alone():
             around = self._backing_up(lambda line: None) if self._is_backing(name) else self.surroundings()
-            service = _named(name)
+            service = next((service for service in self._services if service.name == name), None)
             if service:
                 self._launch(service, around)
                 self._await_ready({service: around})
@@ -138,7 +140,7 @@ class Platform:
                 (postgres_module.NAME, self.postgres.url),
             ):
                 states.append(self._status(name, address, listens))
-        for service in SERVICES:
+        for service in self._services:
             if service.exists:
                 port = self.ports.get(service.name)
                 host = "localhost" if service.name == FRONT_DOOR else "127.0.0.1"
@@ -176,7 +178,7 @@ class Platform:
         from schemas.catalogue import TOPICS  # noqa: PLC0415
 
         create_topics(bootstrap, TOPICS)
-        create_databases(url, [f"tranche_{service.name}" for service in SERVICES if service.has_database])
+        create_databases(url, [f"tranche_{service.name}" for service in self._services if service.has_database])
         return self._surroundings(bootstrap, url)
 
     def _surroundings(self, bootstrap: str, url: str) -> Surroundings:
@@ -186,7 +188,7 @@ class Platform:
                 running=self.processes.find(service.name) is not None,
                 preferred=self._front_door_port if service.name == FRONT_DOOR else None,
             )
-            for service in SERVICES
+            for service in self._services
         }
         return Surroundings(
             kafka_bootstrap=bootstrap,
@@ -199,11 +201,11 @@ class Platform:
         )
 
     def _services_up(self, around: Surroundings, say: Say) -> None:
-        absent = [service.name for service in SERVICES if not service.exists]
+        absent = [service.name for service in self._services if not service.exists]
         if absent:
             say(f"not in this checkout, so not started: {', '.join(absent)}")
         waiting: dict[LocalService, Surroundings] = {}
-        for service in SERVICES:
+        for service in self._services:
             if service.exists:
                 if self._launch(service, around):
                     say(f"starting {service.name}")
@@ -252,10 +254,6 @@ class Platform:
         else:
             state = "ready" if port and is_ready(process, port) else "starting"
         return ProcessStatus(name, state, process.pid if process else None, address)
-
-
-def _named(name: str) -> LocalService | None:
-    return next((service for service in SERVICES if service.name == name), None)
 
 
 def _is_ready(process: Process, port: int) -> bool:

@@ -41,13 +41,13 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %d ",
 }
-_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
 
 class Postgres:
     """The database server of one platform.
 
-    `durable=False` does not wait for the disk: faster, and a crash of the machine (not of the server) loses data.
+    `durable=False` does not wait for the disk: faster; a crash of the machine, not of the server, loses data.
     For tests only.
     """
 

@@ -3,7 +3,7 @@
 import importlib.util
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 FRONT_DOOR = "portal"
 SANDBOX = "stripe_sandbox"
@@ -15,10 +15,12 @@ class LocalService:
 
     name: str
     has_database: bool = True
+    package: str = ""
+    """Where its code is, when not in `services.<name>`."""
 
     @property
     def module(self) -> str:
-        return f"services.{self.name}"
+        return self.package or f"services.{self.name}"
 
     @property
     def exists(self) -> bool:
@@ -81,9 +83,9 @@ class Surroundings:
     sandbox_state: str
     ports: Mapping[str, int]
     """HTTP port by service; the front door's among them."""
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
     """Development secrets by variable name; a variable of the shell goes before."""
-    shell: Mapping[str, str]
+    shell: Mapping[str, str] = field(repr=False)
     """The environment of whoever starts the platform."""
 
     @property
@@ -113,9 +115,7 @@ def environment(service: LocalService, around: Surroundings) -> dict[str, str]:
     }
     if service.name == FRONT_DOOR:
         env |= {
-            f"TRANCHE_UPSTREAM_{other.name.upper()}": around.url_of(other.name)
-            for other in SERVICES
-            if other.name != FRONT_DOOR
+            f"TRANCHE_UPSTREAM_{other.upper()}": around.url_of(other) for other in around.ports if other != FRONT_DOOR
         }
     if service.name == SANDBOX:
         # Through the front door, as Stripe's would come.

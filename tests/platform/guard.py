@@ -9,8 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.local.layout import CHECKOUT, Layout
-from deploy.local.postgres import Postgres
+_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class Guard:
@@ -20,7 +19,7 @@ class Guard:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.platform.guard", str(root)],
             stdin=subprocess.PIPE,
-            cwd=CHECKOUT,
+            cwd=_CHECKOUT,
             start_new_session=True,
         )
 
@@ -33,6 +32,10 @@ class Guard:
 
 def clean(root: Path) -> None:
     """End every process that was started from this root folder and remove all its files."""
+    # Imported here: the guard of a session that ends in order never needs them, and starts and ends at once.
+    from deploy.local.layout import Layout  # noqa: PLC0415
+    from deploy.local.postgres import Postgres  # noqa: PLC0415
+
     layout = Layout(root)
     processes = layout.processes()
     for name in reversed(processes.names()):
@@ -45,4 +48,6 @@ def clean(root: Path) -> None:
 
 if __name__ == "__main__":
     sys.stdin.read()
-    clean(Path(sys.argv[1]))
+    watched = Path(sys.argv[1])
+    if watched.exists():
+        clean(watched)

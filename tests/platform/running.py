@@ -1,0 +1,73 @@
+"""The whole platform for end-to-end tests: every service, in a root folder of the session's own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
+
+import httpx
+
+from deploy.local.development_secrets import read_secrets
+from deploy.local.layout import Layout
+from deploy.local.platform import ExternalBacking, Platform
+from deploy.local.services import FRONT_DOOR, SANDBOX
+from schemas.base import Role
+from services.runtime.clock import MovableClock
+from services.runtime.tokens import issue
+from tests.platform.local import temporary_root
+
+
+class RunningPlatform:
+    """Every service, Kafka, PostgreSQL and the sandbox, up and ready."""
+
+    def __init__(self, platform: Platform) -> None:
+        around = platform.surroundings()
+        self.kafka_bootstrap = around.kafka_bootstrap
+        self.database_url = around.database_url
+        """The server; a service's tables are in `tranche_<service>`."""
+        self.front_door = around.url_of(FRONT_DOOR)
+        """Base URL; calls go to `{front_door}/v1/...`."""
+        self.sandbox = around.url_of(SANDBOX)
+        self.clock = MovableClock(Path(around.clock_file))
+        """`now()`, and `advance(timedelta)` for every process at once."""
+        self.logs = platform.layout.logs
+        self._platform = platform
+        self._around = around
+
+    def token(self, role: str, party_id: str) -> str:
+        """A bearer token for this party."""
+        assert role in get_args(Role), f"no such role: {role}"
+        secret = read_secrets(self._platform.layout.secrets)["TRANCHE_AUTH_SECRET"]
+        return issue(secret, role, party_id, datetime.now(UTC))  # type: ignore[arg-type]
+
+    def client(self, role: str, party_id: str) -> httpx.Client:
+        """An HTTP client at the front door with this party's token; close it."""
+        return httpx.Client(
+            base_url=f"{self.front_door}/v1",
+            headers={"Authorization": f"Bearer {self.token(role, party_id)}"},
+            timeout=15,
+            trust_env=False,
+        )
+
+    def url_of(self, service: str) -> str:
+        """Base URL of one service's own HTTP (health, metrics)."""
+        return self._around.url_of(service)
+
+    def kill(self, service: str) -> None:
+        """kill -9, as a crash would: one of the services, `kafka` or `postgres`."""
+        self._platform.processes.kill(service)
+
+    def start(self, service: str) -> None:
+        """Start what was killed and wait until it is ready."""
+        self._platform.start_service(service)
+
+
+@contextmanager
+def running_platform(backing: ExternalBacking | None = None) -> Iterator[RunningPlatform]:
+    """The platform for as long as the block runs, by its own Kafka and PostgreSQL or by those of `backing`."""
+    with temporary_root() as root:
+        platform = Platform(Layout(root), durable=False, front_door_port=None, backing=backing)
+        platform.up()
+        yield RunningPlatform(platform)
+        platform.down()

@@ -1,0 +1,3 @@
+from tests.platform.toy_service.service import main
+
+main()
