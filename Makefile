@@ -13,10 +13,10 @@ READY := $(VENV)/.ready
 # The lock names hashes, never an index: where packages come from is the machine's own pip configuration.
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: help setup lock
+.PHONY: help setup java browser demo up down clean test test-setup check bench lock kafka-checksums
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
 
 setup: $(READY) ## make .venv with the locked dependencies and the `tranche` command
 	@:
@@ -30,8 +30,60 @@ $(READY): requirements.lock pyproject.toml
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
+# Said before anything is started, so that nobody waits for half a set-up.
+java:
+	@command -v java >/dev/null || test -x "$$JAVA_HOME/bin/java" || { \
+		echo "make: Java 17 or newer is missing, which runs Kafka: apt-get install openjdk-17-jre-headless" >&2; exit 1; }
+	@command -v mvn >/dev/null || test -d .tranche/tools/kafka-libs || { \
+		echo "make: Maven is missing, which fetches Kafka: apt-get install maven" >&2; exit 1; }
+
+# The browser tests skip with one clear reason where there is none and none can be installed.
+browser:
+	@if ! { command -v chromium && command -v chromedriver; } >/dev/null 2>&1 \
+		&& [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium for the browser tests (once) ..."; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		{ apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium chromium-driver; } \
+			>/dev/null 2>&1 </dev/null || echo "Chromium could not be installed: the browser tests will be skipped."; \
+	fi
+
+demo: setup java ## start the platform and tell the story of one milestone, from hire to bank
+	@$(BIN)/tranche up --detach
+	@$(BIN)/tranche demo
+
+up: setup java ## start the platform and leave it running
+	@$(BIN)/tranche up --detach
+
+down: ## stop the platform: no process is left
+	@if [ -x $(BIN)/tranche ]; then $(BIN)/tranche down; else echo "nothing was set up here"; fi
+
+clean: ## stop the platform and remove every file that these commands made
+	@if [ -x $(BIN)/tranche ]; then $(BIN)/tranche clean; fi
+	@rm -rf .tranche .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+test: test-setup ## run all tests, on a real Kafka and a real PostgreSQL
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-setup: setup java browser
+
+check: setup ## format, lint, types, unit and contract tests: under a minute
+	@$(BIN)/ruff format --check --quiet . || { echo "make: not formatted: run .venv/bin/ruff format ." >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy -p schemas -p services -p deploy
+	@$(BIN)/python -m pytest --quiet tests/unit tests/contract
+
+bench: setup java ## the benchmarks beside their peers, as a table of ratios
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 # hatchling and editables are here so that installing the checkout itself asks for nothing that is not locked.
-lock: ## resolve requirements.lock anew from pyproject.toml
-	@$(PYTHON) -m venv .tranche/uv && .tranche/uv/bin/python -m pip --quiet install uv
+lock: setup ## resolve requirements.lock anew from pyproject.toml
+	@$(PYTHON) -m venv .tranche/uv && .tranche/uv/bin/python -m pip --disable-pip-version-check --quiet install uv
 	@printf 'hatchling\neditables\n' | .tranche/uv/bin/uv pip compile pyproject.toml - --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements.lock
+
+kafka-checksums: ## write the broker's checksums anew, after a new version in pins/kafka/pom.xml
+	@mvn --batch-mode --quiet --file deploy/local/pins/kafka/pom.xml -Dmaven.repo.local=$(CURDIR)/.tranche/tools/maven \
+		dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.tranche/tools/kafka-libs.new
+	@cd .tranche/tools/kafka-libs.new && sha256sum *.jar > $(CURDIR)/deploy/local/pins/kafka/checksums.sha256
+	@rm -rf .tranche/tools/kafka-libs.new
