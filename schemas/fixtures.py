@@ -61,7 +61,7 @@ def examples() -> dict[type[Message], tuple[Example, ...]]:
     """Every example by its message class, a type's first example first. Raises ExampleError for a wrong file."""
     found: dict[type[Message], tuple[Example, ...]] = {}
     for path in sorted(FOLDER.glob("*.json"), key=lambda path: path.name.split(".")):
-        example = _read(path)
+        example = read_example(path)
         message_class = MESSAGES[example.type_name]
         found[message_class] = (*found.get(message_class, ()), example)
     return found
@@ -75,8 +75,10 @@ def example(type_name: str, name: str = "") -> Example:
     raise KeyError(f"there is no example {name!r} of {type_name} in schemas/examples")
 
 
-def _read(path: Path) -> Example:
-    type_name, _, name = _split(path.stem)
+def read_example(path: Path) -> Example:
+    """The example in a file. Raises ExampleError naming the file."""
+    parts = path.stem.split(".")
+    type_name, name = ".".join(parts[:3]), ".".join(parts[3:])
     if type_name not in MESSAGES:
         raise ExampleError(f"schemas/examples/{path.name} shows no message of the catalogue: rename or remove it")
     try:
@@ -86,9 +88,3 @@ def _read(path: Path) -> Example:
         raise ExampleError(
             f'schemas/examples/{path.name} must be {{"headers": ..., "key": ..., "body": ...}}: {error}'
         ) from None
-
-
-def _split(stem: str) -> tuple[str, str, str]:
-    """`service.name.v1` and what follows it."""
-    parts = stem.split(".")
-    return ".".join(parts[:3]), ".", ".".join(parts[3:])
