@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,15 @@ from referencing.jsonschema import DRAFT202012
 from schemas.base import Message
 from schemas.catalogue import MESSAGES
 from schemas.envelope import read_body, read_headers, write_headers
-from schemas.fixtures import FOLDER, Example, ExampleError, _read, example, examples
+from schemas.fixtures import FOLDER, Example, ExampleError, example, examples, read_example
 
 COMMITTED = FOLDER.parent / "json"
 ASYNCAPI = json.loads((FOLDER.parent / "asyncapi.json").read_text(encoding="utf-8"))
 ALL = [shown for of_type in examples().values() for shown in of_type]
 
 each_message = pytest.mark.parametrize("message", MESSAGES.values(), ids=list(MESSAGES))
-each_example = pytest.mark.parametrize(
-    "shown", ALL, ids=[f"{shown.type_name}.{shown.name}".rstrip(".") for shown in ALL]
-)
+NAMES = [f"{shown.type_name}.{shown.name}".rstrip(".") for shown in ALL]
+each_example = pytest.mark.parametrize("shown", ALL, ids=NAMES)
 
 
 def validator_of(type_name: str) -> Draft202012Validator:
@@ -149,7 +149,7 @@ def test_a_stream_counts_up_in_the_order_of_its_log() -> None:
         if shown.envelope.stream_version
     )
 
-    for before, after in zip(placed, placed[1:], strict=False):
+    for before, after in pairwise(placed):
         if before[:2] == after[:2]:
             assert before[3] < after[3], (before, after)
 
@@ -196,7 +196,7 @@ def test_an_example_of_no_message_is_refused_by_name(tmp_path: Path) -> None:
     stray.write_text("{}")
 
     with pytest.raises(ExampleError, match=r"funding\.nothing_such\.v1\.json shows no message of the catalogue"):
-        _read(stray)
+        read_example(stray)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"headers": {}, "key": "x"}'])
@@ -205,11 +205,11 @@ def test_an_example_without_its_parts_is_refused_by_name(tmp_path: Path, text: s
     wrong.write_text(text)
 
     with pytest.raises(ExampleError, match=r"contracts\.contract_archived\.v1\.json must be"):
-        _read(wrong)
+        read_example(wrong)
 
 
 def test_an_example_that_is_not_there_is_named() -> None:
-    with pytest.raises(KeyError, match="no example 'nope' of funding.milestone_funded.v1"):
+    with pytest.raises(KeyError, match=r"no example 'nope' of funding\.milestone_funded\.v1"):
         example("funding.milestone_funded.v1", "nope")
 
 
