@@ -5,7 +5,6 @@ costs nearly half of the transaction's time in the driver; a literal costs nothi
 by batch").
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from operator import attrgetter
@@ -30,11 +29,10 @@ from services.runtime.database import Connection
 R = TypeVar("R")
 Encoder = Callable[[Any], str]
 
-_COPY_SPECIAL = re.compile(r"[\\\t\n\r]")
-
 
 def _copy_text(value: str) -> str:
-    if _COPY_SPECIAL.search(value) is None:
+    # Four scans at memchr's speed cost a third of one regular expression's search.
+    if "\\" not in value and "\t" not in value and "\n" not in value and "\r" not in value:
         return value
     return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
@@ -51,8 +49,21 @@ def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _moment(value: datetime) -> str:
-    return value.isoformat()
+class _LastMoment:
+    """The text of a moment. All rows of a batch carry the very same `now`, so the last one is remembered."""
+
+    def __init__(self) -> None:
+        self._last: tuple[datetime | None, str] = (None, "")
+
+    def __call__(self, value: datetime) -> str:
+        known, text = self._last  # one read and one write of one name: threads may share it
+        if known is not value:
+            text = value.isoformat()
+            self._last = (value, text)
+        return text
+
+
+_moment = _LastMoment()
 
 
 def _day(value: date) -> str:
@@ -103,7 +114,7 @@ def _element_encoder(column: "Column[Any]") -> Encoder:
     elif escaped:
         plain = lambda value: _element_text(encode(value))  # noqa: E731
     elif encode is _moment:
-        plain = lambda value: f'"{value.isoformat()}"'  # noqa: E731 - a space or colon needs the quotes
+        plain = lambda value: f'"{_moment(value)}"'  # noqa: E731 - a space or colon needs the quotes
     else:
         plain = encode
     if not column.nullable:

@@ -5,6 +5,7 @@ throughput (ARCHITECTURE.md, "Fast by batch").
 """
 
 import os
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha256
@@ -21,18 +22,34 @@ def _base32(number: int) -> str:
 
 
 class IdSource:
-    """Makes ids from the injected time and injected randomness; rising even within one millisecond."""
+    """Makes ids from the injected time and injected randomness; rising even within one millisecond.
+
+    Threads may share it: a lock covers the few steps that must not interleave.
+    """
 
     def __init__(self, randomness: Callable[[int], bytes] = os.urandom) -> None:
         self._randomness = randomness
+        self._lock = threading.Lock()
         self._last = 0
+        self._high = -1
+        self._high_text = ""
 
     def new(self, prefix: str, now: datetime) -> str:
         """A fresh id. `now` is UTC; ids of one source never fall behind an earlier one."""
-        fresh = int(now.timestamp() * 1000) << 80 | int.from_bytes(self._randomness(10), "big")
-        # Within one millisecond (or after the clock was set back) count on from the last id.
-        self._last = fresh if fresh >> 80 > self._last >> 80 else self._last + 1
-        return f"{prefix}_{_base32(self._last)}"
+        now_ms = int(now.timestamp() * 1000)
+        with self._lock:
+            # Within one millisecond (or after the clock was set back) count on from the last id.
+            if now_ms > self._last >> 80:
+                self._last = now_ms << 80 | int.from_bytes(self._randomness(10), "big")
+            else:
+                self._last += 1
+            number = self._last
+            high = number >> 30
+            # Neighbours share all but their last six characters: a batch makes thousands of them.
+            if high != self._high:
+                self._high, self._high_text = high, _base32(number)[:20]
+            text = self._high_text
+        return f"{prefix}_{text}{_PAIRS[number >> 20 & 1023]}{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
 
 
 def derived_id(prefix: str, *parts: str) -> str:

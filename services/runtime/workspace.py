@@ -35,7 +35,10 @@ class Workspace:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._rows: dict[Entity[Any], dict[Any, Any]] = {}
-        self._fetched: dict[tuple[Entity[Any], str], set[str]] = {}
+        self._fetched: dict[Entity[Any], dict[str, set[str]]] = {}
+        """By entity and column: the values that the database was asked for."""
+        self._index: dict[Entity[Any], dict[str, dict[str, set[Any]]]] = {}
+        """By entity, column and value: the primary keys of the rows here that have, or once had, that value."""
         self._stored: dict[Entity[Any], set[Any]] = {}
         self._changed: dict[Entity[Any], dict[Any, Any]] = {}
         self._appended: dict[Entity[Any], list[Any]] = {}
@@ -44,19 +47,20 @@ class Workspace:
 
     def fetch(self, entity: Entity[Any], column: str, values: Iterable[str]) -> None:
         """Load all rows whose `column` is one of `values`, unless that was done before."""
-        fetched = self._fetched.setdefault((entity, column), set())
+        fetched = self._fetched.setdefault(entity, {}).setdefault(column, set())
         missing = sorted({value for value in values if value not in fetched})
         if not missing:
             return
         fetched.update(missing)
+        self._track(entity, column)
         rows = self._rows.setdefault(entity, {})
         stored = self._stored.setdefault(entity, set())
         key_of = entity.key_of
         for record in entity.select(self._connection, column, missing):
             key = key_of(record)
+            stored.add(key)
             if key not in rows:  # what this transaction wrote is newer
-                rows[key] = record
-                stored.add(key)
+                self._remember(entity, key, record)
 
     def get(self, entity: Entity[R], key: str) -> R | None:
         """The row with this primary key (of one column), as it is now in this transaction."""
@@ -70,15 +74,29 @@ class Workspace:
         """All rows with this value, as they are now in this transaction, in the order of their primary key."""
         self.fetch(entity, column, (value,))
         rows = self._rows[entity]
-        matching = [record for record in rows.values() if getattr(record, column) == value]
-        return sorted(matching, key=entity.key_of)
+        keys = self._index[entity][column].get(value, ())
+        return [row for key in sorted(keys) if getattr(row := rows[key], column) == value]
 
     def put(self, entity: Entity[R], record: R) -> None:
         """Write a row: new, or in place of the one with the same primary key."""
         key = entity.key_of(record)
-        self._rows.setdefault(entity, {})[key] = record
+        self._remember(entity, key, record)
         self._changed.setdefault(entity, {})[key] = record
         self.writes += 1
+
+    def _remember(self, entity: Entity[Any], key: Any, record: Any) -> None:
+        self._rows.setdefault(entity, {})[key] = record
+        for column, index in self._index.get(entity, {}).items():
+            # A key stays under a value it had before; `find` looks at the row as it is now.
+            index.setdefault(getattr(record, column), set()).add(key)
+
+    def _track(self, entity: Entity[Any], column: str) -> None:
+        by_column = self._index.setdefault(entity, {})
+        if column not in by_column:
+            index: dict[str, set[Any]] = {}
+            for key, record in self._rows.get(entity, {}).items():
+                index.setdefault(getattr(record, column), set()).add(key)
+            by_column[column] = index
 
     def append(self, entity: Entity[R], record: R) -> None:
         """Write a row of an append-only table."""
