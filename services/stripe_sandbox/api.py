@@ -31,6 +31,9 @@ from services.stripe_sandbox.settings import API_VERSION, is_live_key
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
+PRUNE_EVERY = 1_000
+"""Requests between two looks for expired idempotency keys."""
+
 DROPPED = -1
 """Status noted for a request whose connection was dropped by a fault."""
 
@@ -63,6 +66,7 @@ class Api:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.keys = IdempotencyKeys(sandbox)
+        self._answered = 0
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -89,6 +93,9 @@ class Api:
             response.headers["Idempotency-Key"] = request.headers["idempotency-key"]
         note["status"] = DROPPED if isinstance(response, Dropped) else response.status_code
         self.sandbox.metrics.requests.labels(request.method, str(note["status"])).inc()
+        self._answered += 1
+        if self._answered % PRUNE_EVERY == 0:
+            self.keys.prune()
         await self.sandbox.settle()
         return response
 
@@ -134,8 +141,13 @@ class Api:
     ) -> tuple[int, Json, dict[str, str]]:
         """Do the operation in one transaction with its idempotency record. Raises ApiError for what is not stored."""
         operation, request_id = asked.operation, asked.request_id
-        checked = check_request(operation.params, asked.params, form=operation.method != "POST" or not operation.is_v2)
+        asked_for, token = dict(asked.params), None
+        if operation.is_v2 and operation.method == "GET":
+            token = asked_for.pop("page", None)  # in the addresses of v2 lists, not among the documented parameters
+        checked = check_request(operation.params, asked_for, form=operation.method != "POST" or not operation.is_v2)
         _refuse_unmodelled(operation, checked)
+        if token is not None:
+            checked["page"] = token
         paths = checked.get("expand", []) if not operation.is_v2 else []
         failure: ApiError | None = None
         status, body = 200, {}

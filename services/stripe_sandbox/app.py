@@ -65,5 +65,5 @@ async def _tick_for_ever(sandbox: Sandbox) -> None:
         try:
             await sandbox.settle()
         except Exception:
-            # One job's defect must not stop the clock of all others; it stays on the list and is seen in the log.
-            log.exception("a job of the sandbox failed")
+            # The clock of the sandbox must not stop for one defect; it is seen in the log.
+            log.exception("a tick of the sandbox failed")

@@ -31,8 +31,8 @@ MESSAGES = {
 }
 
 
-class BankNumberError(ValueError):
-    """The number is not a test bank account; the text says what is."""
+class FormError(ValueError):
+    """What was typed into the form is not usable; the text says, for the page, what is."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,17 @@ class TestBank:
 
 
 def find_bank(country: str, routing: str, number: str) -> TestBank:
-    """The test bank account of a country. Raises BankNumberError."""
+    """The test bank account of a country. Raises FormError."""
     routing, number = routing.replace(" ", ""), number.replace(" ", "").upper()
     if country == "US":
         if routing != TEST_ROUTING_NUMBER:
-            raise BankNumberError(f"Use the test routing number {TEST_ROUTING_NUMBER}.")
+            raise FormError(f"Use the test routing number {TEST_ROUTING_NUMBER}.")
         known = {GOOD_NUMBER, INSTANT_INELIGIBLE, *FAILURES}
         if number not in known:
-            raise BankNumberError(f"Use a test account number: {', '.join(sorted(known))}.")
+            raise FormError(f"Use a test account number: {', '.join(sorted(known))}.")
         return TestBank(routing, number[-4:], FAILURES.get(number), number != INSTANT_INELIGIBLE)
     if not 8 <= len(number) <= 34 or not number.isalnum():
-        raise BankNumberError("Enter an IBAN or account number of 8 to 34 letters and digits.")
+        raise FormError("Enter an IBAN or account number of 8 to 34 letters and digits.")
     failure = "no_account" if number.endswith(FAILING_IBAN_END) else FAILURES.get(number)
     return TestBank(routing or None, number[-4:], failure, instant=False)
 

@@ -97,6 +97,15 @@ class IdempotencyKeys:
             },
         )
 
+    def prune(self) -> int:
+        """Remove the keys whose time is over by the sandbox's clock; gives how many."""
+        now = self._sandbox.clock.now().timestamp()
+        old = [key["id"] for key in self._sandbox.store.newest_first("_idempotency") if key["expires"] <= now]
+        for identifier in old:
+            self._sandbox.store.delete("_idempotency", identifier)
+        self._sandbox.store.commit()
+        return len(old)
+
     def end(self, scope: str) -> None:
         """The request under a key is over."""
         self._in_flight.discard(scope)

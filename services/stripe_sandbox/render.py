@@ -12,6 +12,7 @@ Match = Callable[[Json], bool]
 MAX_EXPAND_DEPTH = 4
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 10
+DEFAULT_V2_LIMIT = 20
 
 
 def public(item: Json) -> Json:
@@ -125,6 +126,33 @@ def _take(found: Iterable[Json], after: str | None, limit: int) -> tuple[list[Js
         else:
             chosen.append(item)
     return chosen, False
+
+
+def page_v2(found: list[Json], params: Json, url: str, *, shown: Callable[[Json], Json] = public) -> Json:
+    """A v2 list: `found` (newest first) from where the `page` token says. `url` already carries the other parameters.
+
+    The token is the id of the neighbour, with a minus for the way back, so a page does not shift when objects are added.
+    """
+    limit = params.get("limit", DEFAULT_V2_LIMIT)
+    if not 1 <= limit <= MAX_LIMIT:
+        raise invalid(f"Invalid limit: must be between 1 and {MAX_LIMIT}", param="limit")
+    token = str(params.get("page", ""))
+    places = {item["id"]: place for place, item in enumerate(found)}
+    if token and token.lstrip("-") not in places:
+        raise invalid("Invalid page token.", param="page")
+    if token.startswith("-"):
+        end = places[token[1:]]
+        start = max(0, end - limit)
+    else:
+        start = places[token] + 1 if token else 0
+        end = min(start + limit, len(found))
+    here = found[start:end]
+    link = f"{url}{'&' if '?' in url else '?'}limit={limit}&page="
+    return {
+        "data": [shown(item) for item in here],
+        "next_page_url": f"{link}{here[-1]['id']}" if here and end < len(found) else None,
+        "previous_page_url": f"{link}-{here[0]['id']}" if here and start > 0 else None,
+    }
 
 
 def _in_range(created: int, wanted: Any) -> bool:

@@ -51,3 +51,8 @@ class Scheduler:
     def finish(self, identifier: str) -> None:
         """Take a job off the list."""
         self._store.delete("_job", identifier)
+
+    def set_aside(self, job: Json) -> None:
+        """Take a job that failed off the list and keep it for people to see (`/_sim/objects/_failed_job`)."""
+        self.finish(job["id"])
+        self._store.put("_failed_job", job["account"], job)

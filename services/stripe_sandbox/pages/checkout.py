@@ -70,15 +70,12 @@ def submit(sandbox: Sandbox, identifier: str, form: Json) -> Response:
             return session
         try:
             payment_method = _payment_method(ctx, form)
-        except ApiError as error:
-            return show(sandbox, identifier, error=error.message, typed=form)
-        intent = ctx.require("setup_intent", session["setup_intent"])
-        intent["payment_method"] = payment_method["id"]
-        try:
+            intent = ctx.require("setup_intent", session["setup_intent"])
+            intent["payment_method"] = payment_method["id"]
             finish = f"{sandbox.settings.public_url}/c/pay/{identifier}/authenticated"
             intent = setup_intents.confirm_with(ctx, intent, finish)
         except ApiError as error:
-            if not error.keeps_changes:
+            if error.type != "card_error":
                 raise
             declined = error.message
         else:

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from services.stripe_sandbox import banks
+from services.stripe_sandbox.banks import FormError
 from services.stripe_sandbox.events import emit_thin
 from services.stripe_sandbox.ids import random_text
 from services.stripe_sandbox.pages.html import Field, frame, message, redirect
@@ -113,27 +114,32 @@ def show(sandbox: Sandbox, token: str, *, error: str = "", typed: Json | None = 
 
 def submit(sandbox: Sandbox, token: str, form: Json) -> Response:
     """Submitted, or saved for later: both go back to the platform."""
-    with sandbox.context() as ctx:
-        link = _session(ctx, token)
-        if isinstance(link, Response):
-            return link
-        account = ctx.require("v2.core.account", link["account"])
-        if form.get("action") != "save":
-            try:
+    try:
+        with sandbox.context() as ctx:
+            link = _session(ctx, token)
+            if isinstance(link, Response):
+                return link
+            account = ctx.require("v2.core.account", link["account"])
+            if form.get("action") != "save":
                 person = _person(form)
                 bank = banks.find_bank(
                     account["identity"]["country"], form.get("routing_number", ""), form.get("account_number", "")
                 )
-            except ValueError as error:
-                return show(sandbox, token, error=str(error), typed=form)
-            accounts_state.submit(ctx, account["id"], person, bank)
-        ctx.save({**link, "state": "done"}, "_account_link")
-        emit_thin(ctx, "v2.core.account_link.returned", account["id"], {"account_id": account["id"], "use_case": {}})
-        return redirect(link["return_url"])
+                accounts_state.submit(ctx, account["id"], person, bank)
+            ctx.save({**link, "state": "done"}, "_account_link")
+            returned = {
+                "account_id": account["id"],
+                "configurations": account["applied_configurations"],
+                "use_case": link["use_case"],
+            }
+            emit_thin(ctx, "v2.core.account_link.returned", account["id"], returned)
+            return redirect(link["return_url"])
+    except FormError as error:
+        return show(sandbox, token, error=str(error), typed=form)
 
 
 def _person(form: Json) -> Json:
-    """What the form says of the person. Raises ValueError in words for the page."""
+    """What the form says of the person. Raises FormError in words for the page."""
     person = {
         "given_name": form.get("first_name", "").strip(),
         "surname": form.get("last_name", "").strip(),
@@ -141,11 +147,11 @@ def _person(form: Json) -> Json:
         "id_number": form.get("id_number", "").strip(),
     }
     if not person["given_name"] or not person["surname"]:
-        raise ValueError("Enter your first and last name.")
+        raise FormError("Enter your first and last name.")
     try:
         born = {name: int(form.get(f"dob_{name}", "")) for name in ("day", "month", "year")}
     except ValueError:
-        raise ValueError("Enter your date of birth in numbers.") from None
+        raise FormError("Enter your date of birth in numbers.") from None
     if not (1 <= born["day"] <= 31 and 1 <= born["month"] <= 12 and 1900 <= born["year"] <= 2100):
-        raise ValueError("Enter a real date of birth.")
+        raise FormError("Enter a real date of birth.")
     return {**person, **born}

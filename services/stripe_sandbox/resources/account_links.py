@@ -43,6 +43,7 @@ def create(ctx: Context, params: Json) -> Json:
             "return_url": details.get("return_url") or details["refresh_url"],
             "expires": expires.timestamp(),
             "state": "new",
+            "use_case": kind,
         },
         "_account_link",
     )

@@ -12,7 +12,7 @@ from services.stripe_sandbox.api import reader
 from services.stripe_sandbox.countries import find_country
 from services.stripe_sandbox.errors import invalid, parameter_missing
 from services.stripe_sandbox.events import emit_thin
-from services.stripe_sandbox.render import merge_metadata, public
+from services.stripe_sandbox.render import merge_metadata, page_v2, public
 from services.stripe_sandbox.resources import accounts_state
 from services.stripe_sandbox.routing import operation
 from services.stripe_sandbox.sandbox import Context
@@ -40,7 +40,6 @@ def create(ctx: Context, params: Json) -> Json:
     _check_responsibilities(params)
     account = _blank(ctx, ctx.new_id("acct"), country.code, country.currency)
     account["dashboard"] = params.get("dashboard", "none")
-    account["_review_pending"] = False
     responsibilities = (params.get("defaults") or {}).get("responsibilities") or {}
     account["defaults"] |= {
         "locales": (params.get("defaults") or {}).get("locales"),
@@ -234,31 +233,22 @@ def close(ctx: Context, params: Json, account: str) -> Json:
     """Close an account without money."""
     del params
     found = ctx.require("v2.core.account", account)
-    connected = ctx.acting_for(account)
     for currency in ctx.balances.currencies(account):
         if any(ctx.balances.amount_minor(account, currency, bucket) for bucket in ("available", "pending")):
             raise invalid(f"The account still has a balance in {currency}.", param="account")
-    del connected
     found["closed"] = True
     ctx.save(found)
     emit_thin(ctx, "v2.core.account.closed", account)
     return shown(found, None)
 
 
-@operation("GET", "/v2/core/accounts", AccountListParams, "applied_configurations closed limit page")
+@operation("GET", "/v2/core/accounts", AccountListParams, "applied_configurations closed")
 def listed(ctx: Context, params: Json) -> Json:
     """Accounts, newest first."""
-    limit, skip = int(params.get("limit", 20)), int(params.get("page", 0) or 0)
-    if not 1 <= limit <= 100:
-        raise invalid("Invalid limit: must be between 1 and 100", param="limit")
     found = [
         account
         for account in ctx.store.newest_first("v2.core.account", ctx.account)
         if account["id"] != ctx.sandbox.platform and account["closed"] == params.get("closed", False)
     ]
-    url = f"/v2/core/accounts?limit={limit}"
-    return {
-        "data": [shown(account, None) for account in found[skip : skip + limit]],
-        "next_page_url": f"{url}&page={skip + limit}" if len(found) > skip + limit else None,
-        "previous_page_url": f"{url}&page={max(0, skip - limit)}" if skip else None,
-    }
+    closed = f"?closed={str(params['closed']).lower()}" if "closed" in params else ""
+    return page_v2(found, params, f"/v2/core/accounts{closed}", shown=lambda account: shown(account, None))

@@ -9,7 +9,7 @@ from stripe.params.v2.core._event_list_params import EventListParams as ThinList
 from stripe.params.v2.core._event_retrieve_params import EventRetrieveParams as ThinRetrieveParams
 
 from services.stripe_sandbox.errors import invalid
-from services.stripe_sandbox.render import page, public
+from services.stripe_sandbox.render import page, page_v2
 from services.stripe_sandbox.routing import operation
 from services.stripe_sandbox.sandbox import Context
 
@@ -57,7 +57,7 @@ def retrieve_thin(ctx: Context, params: Json, event: str) -> Json:
     return ctx.require("v2.core.event", event)
 
 
-@operation("GET", "/v2/core/events", ThinListParams, "object_id types limit page created gt gte lt lte")
+@operation("GET", "/v2/core/events", ThinListParams, "object_id types")
 def listed_thin(ctx: Context, params: Json) -> Json:
     """Thin events, newest first, by object, type and time."""
     created = params.get("created", {})
@@ -67,9 +67,6 @@ def listed_thin(ctx: Context, params: Json) -> Json:
         "lt": lambda at, bound: at < bound,
         "lte": lambda at, bound: at <= bound,
     }
-    limit, skip = int(params.get("limit", 20)), int(params.get("page", 0) or 0)
-    if not 1 <= limit <= 100:
-        raise invalid("Invalid limit: must be between 1 and 100", param="limit")
     found = [
         event
         for event in ctx.store.newest_first("v2.core.event", ctx.account)
@@ -77,11 +74,7 @@ def listed_thin(ctx: Context, params: Json) -> Json:
         and (not params.get("types") or event["type"] in params["types"])
         and all(compare[name](event["created"], bound) for name, bound in created.items())
     ]
-    query = "".join(f"&types[{n}]={kind}" for n, kind in enumerate(params.get("types", [])))
-    query += f"&object_id={params['object_id']}" if "object_id" in params else ""
-    url = f"/v2/core/events?limit={limit}{query}"
-    return {
-        "data": [public(event) for event in found[skip : skip + limit]],
-        "next_page_url": f"{url}&page={skip + limit}" if len(found) > skip + limit else None,
-        "previous_page_url": f"{url}&page={max(0, skip - limit)}" if skip else None,
-    }
+    query = [f"types[{number}]={kind}" for number, kind in enumerate(params.get("types", []))]
+    query += [f"object_id={params['object_id']}"] if "object_id" in params else []
+    query += [f"created[{name}]={bound}" for name, bound in created.items()]
+    return page_v2(found, params, "/v2/core/events" + ("?" + "&".join(query) if query else ""))
