@@ -222,15 +222,21 @@ class Story:
 
     def stripe_balance_minor(self) -> int:
         """What the platform has at Stripe, pending and available, in minor units of the story's currency."""
+        balance = self.at_stripe("/v1/balance")
+        funds = [*balance["pending"], *balance["available"]]
+        return sum(int(fund["amount"]) for fund in funds if fund["currency"] == CURRENCY)
+
+    def at_stripe(self, path: str) -> dict[str, Any]:
+        """GET at the sandbox, as the platform's account."""
         answer = httpx.get(
-            f"{self.place.sandbox}/v1/balance",
+            f"{self.place.sandbox}{path}",
             headers={"Authorization": f"Bearer {self.place.stripe_key}"},
             timeout=10,
             trust_env=False,
         )
         answer.raise_for_status()
-        funds = [*answer.json()["pending"], *answer.json()["available"]]
-        return sum(int(fund["amount"]) for fund in funds if fund["currency"] == CURRENCY)
+        found: dict[str, Any] = answer.json()
+        return found
 
     def await_milestone(self, milestone_id: str, **wanted: str) -> dict[str, Any]:
         """Wait until a milestone shows these values."""

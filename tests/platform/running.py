@@ -32,6 +32,8 @@ class RunningPlatform:
         self.clock = MovableClock(Path(around.clock_file))
         """`now()`, and `advance(timedelta)` for every process at once."""
         self.logs = platform.layout.logs
+        self.kafka_bootstrap = around.kafka_bootstrap
+        self.stripe_key = read_secrets(platform.layout.secrets)["TRANCHE_STRIPE_API_KEY"]
         self._platform = platform
         self._around = around
 

@@ -1,0 +1,50 @@
+"""kill -9 of any one service in the middle of the story, and a restart, changes nothing in its end."""
+
+import threading
+import time
+
+import pytest
+
+from deploy.local.story import FIRST_MINOR, SECOND_MINOR, Story
+from tests.platform.running import RunningPlatform
+
+KILLED_IN = ("hire", "authenticate", "approve", "bank")
+"""The steps in which money moves."""
+
+
+@pytest.mark.parametrize("service", ["contracts", "funding", "approvals", "payouts", "stripe_gateway"])
+def test_the_story_ends_the_same(service: str, story: Story, running_platform: RunningPlatform) -> None:
+    for number, step in enumerate(story.steps()):
+        if step.name in KILLED_IN:
+            crash = threading.Thread(target=_crash, args=(running_platform, service, 0.02 + 0.06 * (number % 4)))
+            crash.start()
+            step.act()
+            crash.join()
+        else:
+            step.act()
+
+    assert story.books() == {
+        "charged": FIRST_MINOR + SECOND_MINOR,
+        "held": SECOND_MINOR,
+        "released": FIRST_MINOR,
+        "refunded": 0,
+        "charged_back": 0,
+    }
+    assert _charges_at_stripe(story) == 2
+    assert _transfers_at_stripe(story) == 1
+
+
+def _crash(running_platform: RunningPlatform, service: str, after_s: float) -> None:
+    time.sleep(after_s)
+    running_platform.kill(service)
+    running_platform.start(service)
+
+
+def _charges_at_stripe(story: Story) -> int:
+    charges = story.at_stripe("/v1/charges?limit=100")["data"]
+    return sum(c["status"] == "succeeded" and c["metadata"]["contract_id"] == story.contract_id for c in charges)
+
+
+def _transfers_at_stripe(story: Story) -> int:
+    transfers = story.at_stripe("/v1/transfers?limit=100")["data"]
+    return sum(t["metadata"]["contract_id"] == story.contract_id for t in transfers)

@@ -1,0 +1,91 @@
+"""One milestone from hire to bank: what `make demo` tells, asserted."""
+
+import json
+from collections import Counter
+
+from deploy.local.story import CURRENCY, FIRST_MINOR, SECOND_MINOR, Story
+from deploy.local.tail import follow
+from schemas.catalogue import TOPICS
+from tests.platform.running import RunningPlatform
+
+FIRST_CHARGE_MINOR = FIRST_MINOR + FIRST_MINOR // 10 + 995
+SECOND_CHARGE_MINOR = SECOND_MINOR + SECOND_MINOR // 10
+
+
+def test_the_story_from_hire_to_bank(story: Story, running_platform: RunningPlatform) -> None:
+    for step in story.steps():
+        step.act()
+
+    first = story.employer.get(f"/milestones/{story.first}")
+    second = story.employer.get(f"/milestones/{story.second}")
+    assert (first["status"], first["label"], first["payout_state"]) == ("PAID", "Paid", "paid")
+    assert (second["status"], second["label"], second["funding_state"]) == (
+        "ACTIVE_FUNDED",
+        "Active & Funded",
+        "funded",
+    )
+
+    books = story.books()
+    assert books == {
+        "charged": FIRST_MINOR + SECOND_MINOR,
+        "held": SECOND_MINOR,
+        "released": FIRST_MINOR,
+        "refunded": 0,
+        "charged_back": 0,
+    }
+    ledger = story.ledger(story.contract_id)
+    assert sum(ledger.values()) == 0
+    assert -ledger["marketplace_fees"] == FIRST_CHARGE_MINOR + SECOND_CHARGE_MINOR - FIRST_MINOR - SECOND_MINOR
+    assert ledger["transferred"] == FIRST_MINOR
+    assert ledger.get("charges_in_flight", 0) == 0
+
+    payouts = story.trainer.get("/payouts")["data"]
+    assert [(p["amount_minor"], p["currency"], p["state"]) for p in payouts] == [(FIRST_MINOR, CURRENCY, "paid")]
+
+    facts = _facts(running_platform, story)
+    assert facts["funding.milestone_funded.v1"] == 2
+    assert facts["funding.funding_failed.v1"] == 1
+    assert facts["funding.funding_action_required.v1"] == 1
+    assert facts["approvals.release_requested.v1"] == 2
+    assert facts["approvals.changes_requested.v1"] == 1
+    assert facts["funding.funds_released.v1"] == 1
+    assert facts["stripe.transfer_created.v1"] == 1
+    assert facts["payouts.payout_paid.v1"] == 1
+
+
+def test_every_fact_is_on_the_topics_once_and_in_order(story: Story, running_platform: RunningPlatform) -> None:
+    for step in story.steps():
+        step.act()
+    seen: dict[tuple[str, str], int] = {}
+    topics = [topic.name for topic in TOPICS if topic.name.endswith(".events")]
+    for record in follow(running_platform.kafka_bootstrap, topics, from_start=True, once=True):
+        if record.key in story.keys:
+            assert record.envelope is not None, record.trouble
+            stream = (record.envelope.source, record.key)
+            assert record.envelope.stream_version == seen.get(stream, 0) + 1
+            seen[stream] = record.envelope.stream_version
+    assert len(seen) >= 5
+
+
+def test_nothing_secret_passes_on_the_topics(story: Story, running_platform: RunningPlatform) -> None:
+    for step in story.steps():
+        step.act()
+        if step.name == "authenticate":
+            break
+    topics = [topic.name for topic in TOPICS]
+    said = [
+        json.dumps(record.body)
+        for record in follow(running_platform.kafka_bootstrap, topics, from_start=True, once=True)
+    ]
+    assert said
+    for forbidden in ("_secret_", "client_secret", "sk_test", "whsec_", "4000002760003184", "/c/pay/"):
+        assert not [body for body in said if forbidden in body], forbidden
+
+
+def _facts(running_platform: RunningPlatform, story: Story) -> Counter[str]:
+    topics = [topic.name for topic in TOPICS if topic.name.endswith(".events")]
+    return Counter(
+        record.envelope.type
+        for record in follow(running_platform.kafka_bootstrap, topics, from_start=True, once=True)
+        if record.key in story.keys and record.envelope is not None
+    )
