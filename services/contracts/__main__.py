@@ -1,0 +1,3 @@
+from services.contracts.service import main
+
+main()
