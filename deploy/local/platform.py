@@ -118,7 +118,7 @@ class Platform:
             return running
 
     def remove(self) -> None:
-        """Remove every file of this platform; its processes must be down. Tools of the checkout stay."""
+        """Remove every file of this platform, tools too where they lie in its root. Its processes must be down."""
         self.postgres.remove()
         shutil.rmtree(self.layout.root, ignore_errors=True)
 

@@ -36,12 +36,19 @@ class Binaries:
         return str(self.folder / "initdb")
 
     def beside(self, place: Path) -> "Binaries":
-        """The same programs copied into `place`, for a user who cannot reach the checkout."""
+        """The wheel's programs copied into `place`, for a user who cannot reach the checkout.
+
+        Raises LocalError for programs that are not the wheel's: those cannot be moved.
+        """
+        if not self.from_wheel:
+            raise LocalError(f"PostgreSQL's user cannot reach {self.folder}: apt-get install postgresql")
         copy = place / f"postgres-{self.version}"
         if not copy.is_dir():
-            shutil.copytree(self.folder.parent, copy, symlinks=True)
+            # Whole, because the programs find their libraries beside them.
+            unused = shutil.ignore_patterns("include", "pginstall18", "__pycache__")
+            shutil.copytree(self.folder.parents[2], copy, symlinks=True, ignore=unused)
             copy.chmod(0o755)
-        return Binaries(copy / "bin", self.version, self.from_wheel)
+        return Binaries(copy / self.folder.relative_to(self.folder.parents[2]), self.version, from_wheel=True)
 
 
 def find_binaries(tools: Path, version: int | None = None) -> Binaries:

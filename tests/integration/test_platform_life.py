@@ -7,19 +7,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from deploy.local.errors import LocalError
 from deploy.local.layout import CHECKOUT, Layout
 from deploy.local.platform import ExternalBacking, Platform
-from deploy.local.ports import is_free
+from deploy.local.ports import free_port, is_free
 from deploy.local.processes import start_moment
 from deploy.local.services import LocalService
+from schemas.catalogue import TOPICS, topic_named
 from tests.platform.backing import Backing
 from tests.platform.local import temporary_root
 
@@ -56,10 +58,19 @@ def _pids(platform: Platform) -> dict[str, int | None]:
     return {status.name: status.pid for status in platform.status()}
 
 
-def test_up_creates_the_topics_of_the_catalogue_with_their_retention(toys: Platform, platform: Backing) -> None:
+def test_up_creates_the_topics_of_the_catalogue(toys: Platform, platform: Backing) -> None:
     toys.up()
     topics = AdminClient({"bootstrap.servers": platform.kafka_bootstrap}).list_topics(timeout=10).topics
-    assert len(topics["contracts.events"].partitions) == len(topics["contracts.commands"].partitions)
+    assert {t.name: t.partitions for t in TOPICS}.items() <= {n: len(t.partitions) for n, t in topics.items()}.items()
+
+
+@pytest.mark.parametrize("name", ["contracts.events", "contracts.commands"])
+def test_a_topic_keeps_its_records_as_long_as_the_catalogue_says(toys: Platform, platform: Backing, name: str) -> None:
+    toys.up()
+    asked = ConfigResource(ConfigResource.Type.TOPIC, name)
+    admin = AdminClient({"bootstrap.servers": platform.kafka_bootstrap})
+    config = admin.describe_configs([asked])[asked].result(10)
+    assert int(config["retention.ms"].value) == topic_named(name).retention_ms
 
 
 def test_up_creates_a_database_for_each_service_that_has_one(toys: Platform, platform: Backing) -> None:
@@ -199,6 +210,16 @@ def test_two_platforms_side_by_side_share_nothing_but_the_tools(toys: Platform, 
         assert toys.layout.secrets.read_text() != other.layout.secrets.read_text()
         other.down()
         assert {status.state for status in toys.status()} == {"ready"}
+
+
+def test_two_platforms_that_start_at_once_and_want_the_same_front_door_both_come_up(platform: Backing) -> None:
+    preferred = free_port()
+    with temporary_root() as root, temporary_root() as other_root, ThreadPoolExecutor() as at_once:
+        both = [_toys(one, platform, front_door_port=preferred) for one in (root, other_root)]
+        assert list(at_once.map(Platform.up, both)) == [True, True]
+        assert len({toys.surroundings().ports["portal"] for toys in both}) == 2
+        for toys in both:
+            assert _settings(toys, "portal")["TRANCHE_CLOCK_FILE"] == str(toys.layout.clock)
 
 
 def test_a_record_of_a_process_whose_id_was_given_to_another_is_never_killed(toys: Platform) -> None:
