@@ -1,0 +1,3 @@
+from services.approvals.service import main
+
+main()
