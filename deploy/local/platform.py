@@ -69,12 +69,14 @@ class Platform:
         front_door_port: int | None = FRONT_DOOR_PORT,
         backing: ExternalBacking | None = None,
         services: Sequence[LocalService] = SERVICES,
+        shell: Callable[[], Mapping[str, str]] = shell,
     ) -> None:
         self.layout = layout
         self.ports = layout.ports()
         self.processes = layout.processes()
         self._backing = backing
         self._services = services
+        self._shell = shell
         self._front_door_port = front_door_port
         self.kafka = Kafka(home=layout.kafka, jars=Jars(layout.tools), ports=self.ports, processes=self.processes)
         self.postgres = Postgres(
@@ -197,7 +199,7 @@ class Platform:
             sandbox_state=str(self.layout.sandbox_state),
             ports=ports,
             secrets=ensure_secrets(self.layout.secrets),
-            shell=shell(),
+            shell=self._shell(),
         )
 
     def _services_up(self, around: Surroundings, say: Say) -> None:

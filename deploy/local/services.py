@@ -92,6 +92,10 @@ class Surroundings:
     def public_url(self) -> str:
         return f"http://localhost:{self.ports[FRONT_DOOR]}"
 
+    def secret(self, name: str) -> str:
+        """A secret as the services know it: the shell's where it sets the variable, else the made one."""
+        return self.shell.get(name) or self.secrets[name]
+
     def url_of(self, service: str) -> str:
         """Base URL of a service's HTTP."""
         return f"http://127.0.0.1:{self.ports[service]}"
@@ -131,6 +135,12 @@ def environment(service: LocalService, around: Surroundings) -> dict[str, str]:
 def shell() -> dict[str, str]:
     """The environment of this very process."""
     return dict(os.environ)
+
+
+def shell_without_secrets() -> dict[str, str]:
+    """The same without what would lead tests to somebody's Stripe account."""
+    theirs = ("TRANCHE_STRIPE_", "TRANCHE_AUTH_", "TRANCHE_SANDBOX_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
 
 
 def _is_passed_on_setting(name: str) -> bool:

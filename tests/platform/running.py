@@ -8,10 +8,9 @@ from typing import get_args
 
 import httpx
 
-from deploy.local.development_secrets import read_secrets
 from deploy.local.layout import Layout
 from deploy.local.platform import ExternalBacking, Platform
-from deploy.local.services import FRONT_DOOR, SANDBOX
+from deploy.local.services import FRONT_DOOR, SANDBOX, shell_without_secrets
 from schemas.base import Role
 from services.runtime.clock import MovableClock
 from services.runtime.tokens import issue
@@ -32,15 +31,14 @@ class RunningPlatform:
         self.clock = MovableClock(Path(around.clock_file))
         """`now()`, and `advance(timedelta)` for every process at once."""
         self.logs = platform.layout.logs
-        self.kafka_bootstrap = around.kafka_bootstrap
-        self.stripe_key = read_secrets(platform.layout.secrets)["TRANCHE_STRIPE_API_KEY"]
+        self.stripe_key = around.secret("TRANCHE_STRIPE_API_KEY")
         self._platform = platform
         self._around = around
 
     def token(self, role: str, party_id: str) -> str:
         """A bearer token for this party."""
         assert role in get_args(Role), f"no such role: {role}"
-        secret = read_secrets(self._platform.layout.secrets)["TRANCHE_AUTH_SECRET"]
+        secret = self._around.secret("TRANCHE_AUTH_SECRET")
         return issue(secret, role, party_id, datetime.now(UTC))  # type: ignore[arg-type]
 
     def client(self, role: str, party_id: str) -> httpx.Client:
@@ -58,6 +56,7 @@ class RunningPlatform:
 
     def kill(self, service: str) -> None:
         """kill -9, as a crash would: one of the services, `kafka` or `postgres`."""
+        assert self._platform.processes.find(service), f"{service} does not run here, so it cannot be killed"
         self._platform.processes.kill(service)
 
     def start(self, service: str) -> None:
@@ -69,7 +68,9 @@ class RunningPlatform:
 def running_platform(backing: ExternalBacking | None = None) -> Iterator[RunningPlatform]:
     """The platform for as long as the block runs, by its own Kafka and PostgreSQL or by those of `backing`."""
     with temporary_root() as root:
-        platform = Platform(Layout(root), durable=False, front_door_port=None, backing=backing)
+        platform = Platform(
+            Layout(root), durable=False, front_door_port=None, backing=backing, shell=shell_without_secrets
+        )
         platform.up()
         yield RunningPlatform(platform)
         platform.down()
