@@ -250,7 +250,12 @@ def archive(contract: Contract | None, milestones: Sequence[Milestone], command:
             "unresolved_milestones",
             f"each milestone must be PAID, CANCELLED or REFUNDED first; open: {named}",
             milestones=[
-                {"id": m.milestone_id, "number": m.number, "status": m.status, "funding_state": m.funding_state}
+                {
+                    "milestone_id": m.milestone_id,
+                    "number": m.number,
+                    "status": m.status,
+                    "funding_state": m.funding_state,
+                }
                 for m in open_ones
             ],
         )

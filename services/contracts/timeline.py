@@ -45,6 +45,10 @@ def _requested(fact: approvals.ReleaseRequested) -> str:
     return f"{asked}: {fact.note}" if fact.note else asked
 
 
+def _held(fact: payouts.PayoutHeld) -> str:
+    return f"The payout of {_sum(fact)} waits: {fact.reason.replace('_', ' ')}"
+
+
 _WORDINGS: dict[type[Message], Callable[[Any], str]] = {
     contracts.MilestoneAdded: _added,
     contracts.MilestoneAmended: lambda fact: f"The employer changed the terms; the amount is {_sum(fact)}",
@@ -59,7 +63,7 @@ _WORDINGS: dict[type[Message], Callable[[Any], str]] = {
     approvals.ReleaseRequestWithdrawn: lambda _: "The trainer took the request for payment back",
     approvals.ChangesRequested: lambda fact: f"The employer asked for changes: {fact.reason}",
     approvals.MilestoneApproved: _approved,
-    payouts.PayoutHeld: lambda fact: f"The payout of {_sum(fact)} waits: {fact.reason}",
+    payouts.PayoutHeld: _held,
     payouts.PayoutInitiated: lambda fact: f"{_sum(fact)} was transferred to the trainer's account at Stripe",
     payouts.PayoutInTransit: lambda fact: f"{_sum(fact)} is on its way to the trainer's bank",
     payouts.PayoutPaid: lambda fact: f"{_sum(fact)} was paid to the trainer's bank",

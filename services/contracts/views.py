@@ -29,7 +29,7 @@ class Sum(BaseModel):
 class MilestoneView(BaseModel):
     """A milestone as everybody sees it."""
 
-    id: str
+    milestone_id: str
     contract_id: str
     number: int
     name: str | None
@@ -63,7 +63,7 @@ class MilestoneDetail(MilestoneView):
 class ContractView(BaseModel):
     """A contract with its milestones, by number."""
 
-    id: str
+    contract_id: str
     job_id: str
     employer_id: str
     trainer_id: str
@@ -100,7 +100,7 @@ def contract_view(contract: Contract, milestones: Sequence[Milestone]) -> Contra
     """A contract as its parties see it."""
     return ContractView.model_validate(
         {
-            "id": contract.contract_id,
+            "contract_id": contract.contract_id,
             "job_id": contract.job_id,
             "employer_id": contract.employer_id,
             "trainer_id": contract.trainer_id,
@@ -118,7 +118,7 @@ def _fields(milestone: Milestone) -> dict[str, object]:
         return Sum(amount_minor=amount_minor, currency=milestone.currency)
 
     return {
-        "id": milestone.milestone_id,
+        "milestone_id": milestone.milestone_id,
         "contract_id": milestone.contract_id,
         "number": milestone.number,
         "name": milestone.milestone_name,

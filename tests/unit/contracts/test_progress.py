@@ -1,0 +1,217 @@
+"""What the facts of other services make of a milestone, in whatever order they come."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.contracts import MilestoneAmended, MilestoneStatusChanged
+from services.contracts import progress
+from services.contracts.records import Milestone
+from tests.unit.contracts.builders import a_fact, a_milestone, approved, funded, refused, released
+
+HELD = 100_000
+
+
+def after(*facts: Any, **start: Any) -> Milestone:
+    milestone = a_milestone(**{"funding_state": "processing", **start})
+    for fact in facts:
+        milestone = progress.heard(milestone, fact).milestone
+    return milestone
+
+
+def sums(milestone: Milestone) -> tuple[int, int, int]:
+    return milestone.held_minor, milestone.unsettled_minor, milestone.released_minor
+
+
+def test_a_charge_makes_it_active_and_funded() -> None:
+    milestone = after(a_fact("funding.funding_requested"), funded(), funding_state="none")
+    assert (milestone.status, milestone.funding_state, milestone.held_minor) == ("ACTIVE_FUNDED", "funded", HELD)
+
+
+def test_a_change_of_what_is_shown_is_published_with_what_it_was() -> None:
+    moved = progress.heard(a_milestone(funding_state="processing"), funded())
+    (event,) = moved.said
+    assert isinstance(event, MilestoneStatusChanged)
+    assert (event.previous_status, event.status, event.funding_state) == ("NOT_FUNDED", "ACTIVE_FUNDED", "funded")
+
+
+def test_a_fact_that_changes_nothing_shown_says_nothing() -> None:
+    assert progress.heard(after(funded()), released(1, HELD - 1)).said == ()
+
+
+def test_a_charge_that_was_under_way_when_it_was_cancelled_counts() -> None:
+    assert after(funded(), status="CANCELLED").status == "ACTIVE_FUNDED"
+
+
+def test_a_charge_of_the_amount_before_an_edit_counts_and_the_terms_say_so() -> None:
+    moved = progress.heard(a_milestone(amount_minor=70_000, funding_state="processing"), funded(HELD))
+    assert moved.milestone.amount_minor == HELD
+    assert [type(event) for event in moved.said] == [MilestoneAmended, MilestoneStatusChanged]
+
+
+def test_a_full_release() -> None:
+    milestone = after(funded(), approved(HELD, 0), released(HELD, 0))
+    assert (milestone.status, sums(milestone)) == ("PAID", (0, 0, HELD))
+
+
+def test_a_part_leaves_it_funded_with_the_rest_held() -> None:
+    milestone = after(
+        funded(), a_fact("approvals.release_requested"), approved(40_000, 60_000), released(40_000, 60_000)
+    )
+    assert (milestone.status, sums(milestone)) == ("ACTIVE_FUNDED", (60_000, 0, 40_000))
+
+
+def test_a_refused_release_opens_it_again() -> None:
+    milestone = after(funded(), approved(HELD, 0), refused(HELD, HELD))
+    assert (milestone.status, sums(milestone)) == ("ACTIVE_FUNDED", (HELD, 0, 0))
+
+
+def test_a_refusal_heard_before_the_approval_it_answers() -> None:
+    assert after(funded(), refused(HELD, HELD), approved(HELD, 0)).status == "ACTIVE_FUNDED"
+
+
+def test_a_release_heard_before_the_approval_that_it_answers_waits_for_it() -> None:
+    early = after(funded(), released(HELD, 0))
+    assert early.status == "ACTIVE_FUNDED"
+    assert progress.heard(early, approved(HELD, 0)).milestone.status == "PAID"
+
+
+def test_a_request_heard_before_the_charge() -> None:
+    assert after(a_fact("approvals.release_requested"), funded()).status == "PENDING_APPROVAL"
+
+
+def test_an_approval_heard_before_the_charge() -> None:
+    assert after(approved(HELD, 0), funded()).status == "PAID"
+
+
+def test_a_partial_approval_heard_before_the_charge() -> None:
+    assert after(approved(40_000, 60_000), funded()).status == "ACTIVE_FUNDED"
+
+
+def test_a_new_round_heard_before_the_refusal_that_allowed_it() -> None:
+    milestone = after(funded(), approved(HELD, 0), a_fact("approvals.release_requested"), refused(HELD, HELD))
+    assert milestone.status == "PENDING_APPROVAL"
+
+
+# -- any story, any order ----------------------------------------------------------------------------------
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> tuple[list[Any], list[Any], str, int]:
+    """What approvals and funding say of one milestone, each in its order, the status in the end, and what is held.
+
+    Approvals goes on only from what it knows, as the service does: what it approved is off at once, and a full
+    approval is followed by another word only once the ledger has refused it.
+    """
+    reviews: list[Any] = []
+    ledger: list[Any] = [a_fact("funding.funding_requested"), funded(HELD)]
+    held = HELD
+    state, waiting = "ACTIVE_FUNDED", list[tuple[int, str]]()
+
+    def answer() -> None:
+        nonlocal held, state
+        amount, name = waiting.pop(0)
+        if draw(st.booleans()):
+            held -= amount
+            ledger.append(released(amount, held, name))
+        else:
+            ledger.append(refused(amount, held, name))
+            if state == "PAID":
+                state = "ACTIVE_FUNDED"
+
+    for number in range(draw(st.integers(0, 6))):
+        free = held - sum(amount for amount, _ in waiting)
+        moves = []
+        if waiting:
+            moves.append("answer")
+        if state == "ACTIVE_FUNDED":
+            moves.append("request")
+        if state == "PENDING_APPROVAL":
+            moves += ["withdraw", "changes"]
+        if state != "PAID" and free:
+            moves.append("approve")
+        if not moves:
+            break
+        move = draw(st.sampled_from(moves))
+        if move == "answer":
+            answer()
+        elif move == "request":
+            reviews.append(a_fact("approvals.release_requested"))
+            state = "PENDING_APPROVAL"
+        elif move in ("withdraw", "changes"):
+            kind = "release_request_withdrawn" if move == "withdraw" else "changes_requested"
+            reviews.append(a_fact(f"approvals.{kind}"))
+            state = "ACTIVE_FUNDED"
+        else:
+            amount = draw(st.sampled_from([free, max(1, free // 3)]))
+            name = f"rel_{number}"
+            reviews.append(approved(amount, free - amount, name))
+            waiting.append((amount, name))
+            state = "PAID" if amount == free else "ACTIVE_FUNDED"
+    while waiting:
+        answer()
+    return reviews, ledger, state, held
+
+
+@settings(max_examples=400, deadline=None)
+@given(story=stories(), data=st.data())
+def test_no_order_between_two_services_ends_in_another_status(
+    story: tuple[list[Any], list[Any], str, int], data: st.DataObject
+) -> None:
+    reviews, ledger, status, held = story
+    turns = data.draw(st.permutations([True] * len(reviews) + [False] * len(ledger)))
+    streams = {True: iter(reviews), False: iter(ledger)}
+    milestone = after(*(next(streams[turn]) for turn in turns), funding_state="none")
+    assert (milestone.status, milestone.held_minor, milestone.unsettled_minor) == (status, held, 0)
+    assert milestone.held_minor + milestone.released_minor == HELD
+
+
+# -- payouts -----------------------------------------------------------------------------------------------
+
+
+def way(*facts: Any) -> list[str]:
+    """The payout state shown after each fact."""
+    milestone, payouts, shown = a_milestone(status="PAID"), dict[str, progress.Payout](), list[str]()
+    for fact in facts:
+        moved = progress.payout_heard(milestone, list(payouts.values()), fact)
+        assert moved.payout is not None
+        milestone, payouts[fact.payout_id] = moved.milestone, moved.payout
+        shown.append(milestone.payout_state)
+    return shown
+
+
+def payout(kind: str, payout_id: str = "pay_1") -> Any:
+    return a_fact(f"payouts.payout_{kind}", payout_id=payout_id)
+
+
+def test_the_way_to_the_bank() -> None:
+    assert way(payout("held"), payout("initiated"), payout("in_transit"), payout("paid")) == [
+        "held",
+        "initiated",
+        "in_transit",
+        "paid",
+    ]
+
+
+def test_a_bank_may_send_it_back_and_it_is_paid_again() -> None:
+    assert way(payout("initiated"), payout("paid"), payout("failed"), payout("paid"))[-2:] == ["failed", "paid"]
+
+
+def test_of_several_payouts_the_one_furthest_from_the_bank_is_shown() -> None:
+    shown = way(payout("initiated"), payout("paid"), payout("held", "pay_2"), payout("initiated", "pay_2"),
+                payout("paid", "pay_2"))  # fmt: skip
+    assert shown == ["initiated", "paid", "held", "initiated", "paid"]
+
+
+@pytest.mark.parametrize("kind", ["held", "initiated", "in_transit"])
+def test_an_old_word_about_a_payout_that_arrived_is_stale(kind: str) -> None:
+    assert way(payout("initiated"), payout("paid"), payout(kind))[-1] == "paid"
+
+
+def test_how_far_the_money_is_never_moves_the_status() -> None:
+    moved = progress.payout_heard(a_milestone(status="PAID"), [], payout("initiated"))
+    (event,) = moved.said
+    assert isinstance(event, MilestoneStatusChanged)
+    assert (event.previous_status, event.status, event.payout_state) == ("PAID", "PAID", "initiated")
