@@ -131,7 +131,7 @@ def _take(found: Iterable[Json], after: str | None, limit: int) -> tuple[list[Js
 def page_v2(found: list[Json], params: Json, url: str, *, shown: Callable[[Json], Json] = public) -> Json:
     """A v2 list: `found` (newest first) from where the `page` token says. `url` already carries the other parameters.
 
-    The token is the id of the neighbour, with a minus for the way back, so a page does not shift when objects are added.
+    The token is the id of the neighbour, with a minus for the way back: a page does not shift when objects are added.
     """
     limit = params.get("limit", DEFAULT_V2_LIMIT)
     if not 1 <= limit <= MAX_LIMIT:

@@ -5,6 +5,8 @@ import socket
 import threading
 import time
 import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -44,6 +46,7 @@ class SandboxServer:
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
+        self._http_clients: list[stripe.HTTPXClient] = []
         self._thread = threading.Thread(target=self._server.run, name="stripe-sandbox", daemon=True)
 
     @property
@@ -64,13 +67,27 @@ class SandboxServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for http in self._http_clients:
+            http.close()  # type: ignore[no-untyped-call]
         self._server.should_exit = True
         self._thread.join(START_TIMEOUT_S)
 
+    @asynccontextmanager
+    async def async_client(self, **options: Any) -> AsyncIterator[stripe.StripeClient]:
+        """The official library for one event loop; its connections are closed at the end."""
+        http = options.setdefault("http_client", stripe.HTTPXClient(timeout=10))
+        try:
+            yield self.client(**options)
+        finally:
+            await http.close_async()
+
     def client(self, **options: Any) -> stripe.StripeClient:
-        """The official library, asynchronous, pointed here."""
+        """The official library, for calls that wait; its connections are closed with the server."""
         stripe.enable_telemetry = False
-        options.setdefault("http_client", stripe.HTTPXClient(timeout=10, allow_sync_methods=True))
+        if "http_client" not in options:
+            http = stripe.HTTPXClient(timeout=10, allow_sync_methods=True)
+            self._http_clients.append(http)
+            options["http_client"] = http
         addresses: Any = dict.fromkeys(("api", "files", "connect", "meter_events"), self.url)
         return stripe.StripeClient(TEST_KEY, base_addresses=addresses, **options)
 

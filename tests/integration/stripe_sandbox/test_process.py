@@ -68,9 +68,10 @@ def test_what_it_holds_survives_kill_9(tmp_path: Path) -> None:
         "TRANCHE_CLOCK_FILE": str(tmp_path / "clock"),
     }
 
+    stripe.enable_telemetry = False
+    http = stripe.HTTPXClient(timeout=10, allow_sync_methods=True)
+
     def client(url: str) -> stripe.StripeClient:
-        stripe.enable_telemetry = False
-        http = stripe.HTTPXClient(timeout=10, allow_sync_methods=True)
         return stripe.StripeClient("sk_test_x", base_addresses={"api": url}, http_client=http)
 
     with process(**state) as (running, url):
@@ -88,3 +89,4 @@ def test_what_it_holds_survives_kill_9(tmp_path: Path) -> None:
         assert again.id == made.id
         httpx.post(f"{url}/_sim/clock/advance", json={"seconds": 3 * 86_400})
         assert client(url).v1.balance.retrieve().available[0].amount == 9_680
+    http.close()

@@ -1,7 +1,7 @@
 """The API as a protocol: who may ask, versions, parameters, errors, lists, expansion, isolation."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -17,8 +17,10 @@ MakeCustomer = Callable[..., tuple[str, str]]
 
 
 @pytest.fixture
-def raw(sandbox: SandboxServer) -> httpx.Client:
-    return httpx.Client(base_url=sandbox.url, headers={"Authorization": "Bearer sk_test_raw"}, trust_env=False)
+def raw(sandbox: SandboxServer) -> Iterator[httpx.Client]:
+    headers = {"Authorization": "Bearer sk_test_raw"}
+    with httpx.Client(base_url=sandbox.url, headers=headers, trust_env=False) as found:
+        yield found
 
 
 def error_of(answer: httpx.Response) -> dict[str, Any]:

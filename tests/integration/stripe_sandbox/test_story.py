@@ -1,6 +1,7 @@
 """One milestone from card to bank by the official library, asynchronous as the gateway uses it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -57,9 +58,13 @@ async def with_card(client: stripe.StripeClient, visitor: Visitor, number: str) 
     return customer.id, str(intent.payment_method)
 
 
+async def told(sandbox: SandboxServer, story: Callable[[stripe.StripeClient], Awaitable[None]]) -> None:
+    async with sandbox.async_client() as client:
+        await story(client)
+
+
 def test_one_milestone_from_card_to_bank(sandbox: SandboxServer, visitor: Visitor) -> None:
-    async def story() -> None:
-        client = sandbox.client()
+    async def story(client: stripe.StripeClient) -> None:
         account = await onboarded(client, visitor)
         customer, card = await with_card(client, visitor, "4242424242424242")
         intent = await client.v1.payment_intents.create_async(
@@ -98,15 +103,14 @@ def test_one_milestone_from_card_to_bank(sandbox: SandboxServer, visitor: Visito
         balance = await client.v1.balance.retrieve_async()
         assert balance.available[0].amount == -3_510
 
-    asyncio.run(story())
+    asyncio.run(told(sandbox, story))
     ledger = sandbox.control("GET", "ledger")
     assert ledger["agrees_with_entries"]
     assert sum(ledger["balances"].values()) == 0
 
 
 def test_a_declined_card_then_authentication_then_funded(sandbox: SandboxServer, visitor: Visitor) -> None:
-    async def story() -> None:
-        client = sandbox.client()
+    async def story(client: stripe.StripeClient) -> None:
         customer, empty = await with_card(client, visitor, "4000008260003178")
         intent = await client.v1.payment_intents.create_async(
             {"amount": 50_000, "currency": "usd", "customer": customer}
@@ -138,4 +142,4 @@ def test_a_declined_card_then_authentication_then_funded(sandbox: SandboxServer,
         funded = await client.v1.payment_intents.retrieve_async(intent.id)
         assert (funded.status, funded.amount_received) == ("succeeded", 50_000)
 
-    asyncio.run(story())
+    asyncio.run(told(sandbox, story))
