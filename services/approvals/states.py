@@ -1,7 +1,7 @@
 """The review of a milestone: what its parties may do while money is held for it.
 
 `when` says what is left once everything approved is taken off what is held: `part` (something), `rest` (nothing).
-The ledger (`funding`) has the last word on what is held, so its answers may open a review again or close it.
+The ledger (`funding`) has the last word on what is held, so its answers may open a review again.
 """
 
 from services.runtime.states import Edge, StateTable
@@ -39,8 +39,6 @@ REVIEW = StateTable(
         Edge(REQUESTED, _APPROVE, APPROVED, _SAID_APPROVED, when=REST),
         Edge(APPROVED, _REFUSED, FUNDED, when=PART),
         Edge(APPROVED, _RELEASED, FUNDED, when=PART),
-        Edge(FUNDED, _RELEASED, APPROVED, when=REST),
-        Edge(REQUESTED, _RELEASED, APPROVED, when=REST),
     ),
 )
 

@@ -88,13 +88,12 @@ STATUS = StateTable(
         Edge(PENDING_APPROVAL, _APPROVED, ACTIVE_FUNDED, _CHANGED, when=PART),
         Edge(PENDING_APPROVAL, _APPROVED, PAID, _CHANGED, when=REST),
         Edge(PAID, _APPROVED, ACTIVE_FUNDED, _CHANGED, when=PART),
-        Edge(ACTIVE_FUNDED, _RELEASED, PAID, _CHANGED, when=REST),
-        Edge(PENDING_APPROVAL, _RELEASED, PAID, _CHANGED, when=REST),
         Edge(PAID, _RELEASED, ACTIVE_FUNDED, _CHANGED, when=PART),
         Edge(PAID, _REFUSED, ACTIVE_FUNDED, _CHANGED, when=PART),
     ),
 )
-"""A partial approval straight from `ACTIVE_FUNDED` changes amounts, not the status: it has no edge."""
+"""A partial approval straight from `ACTIVE_FUNDED` changes amounts, not the status: it has no edge. Only an approval
+makes it `PAID`; the ledger's answers confirm that or open it again."""
 
 FUNDING = StateTable(
     name="funding_state",
