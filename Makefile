@@ -77,10 +77,12 @@ bench: setup java ## the benchmarks beside their peers, as a table of ratios
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 # hatchling and editables are here so that installing the checkout itself asks for nothing that is not locked.
-lock: setup ## resolve requirements.lock anew from pyproject.toml
+lock: setup ## resolve requirements.lock (and the images' deploy/requirements.lock) anew from pyproject.toml
 	@$(PYTHON) -m venv .tranche/uv && .tranche/uv/bin/python -m pip --disable-pip-version-check --quiet install uv
 	@printf 'hatchling\neditables\n' | .tranche/uv/bin/uv pip compile pyproject.toml - --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements.lock
+	@.tranche/uv/bin/uv pip compile pyproject.toml --constraint requirements.lock --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file deploy/requirements.lock
 
 kafka-checksums: ## write the broker's checksums anew, after a new version in pins/kafka/pom.xml
 	@mvn --batch-mode --quiet --file deploy/local/pins/kafka/pom.xml -Dmaven.repo.local=$(CURDIR)/.tranche/tools/maven \
