@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.stripe_sandbox import control
+from services.stripe_sandbox import control, control_objects
 from services.stripe_sandbox.api import Api
 from services.stripe_sandbox.pages import routes as pages
 from services.stripe_sandbox.resources import load_all
@@ -45,6 +45,7 @@ def build_app(settings: Settings) -> FastAPI:
     for root in ("/v1/{rest:path}", "/v2/{rest:path}"):
         app.add_route(root, call_api, methods=["GET", "POST", "DELETE", "PUT", "PATCH"])
     app.include_router(control.router(sandbox))
+    app.include_router(control_objects.router(sandbox))
     app.include_router(pages.router(sandbox))
 
     async def live() -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""The control interface under /_sim: the clock, faults, webhooks, accounts, payouts, the ledger, what was asked."""
+"""The control interface under /_sim: the clock, faults, webhooks, the ledger, what was asked.
+
+What happens to single objects (accounts, payouts, disputes) is in control_objects.py.
+"""
 
 from typing import Any
 
@@ -6,10 +9,8 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
-from services.stripe_sandbox.balances import Posting
-from services.stripe_sandbox.errors import ApiError
 from services.stripe_sandbox.faults import Fault
-from services.stripe_sandbox.sandbox import Context, Sandbox
+from services.stripe_sandbox.sandbox import Sandbox
 
 Json = dict[str, Any]
 
@@ -48,24 +49,6 @@ class WebhookPolicy(Strict):
 
 class Resend(Strict):
     event: str
-
-
-class AccountState(Strict):
-    stripe_transfers: str | None = Field(default=None, pattern="^(active|pending|restricted|rejected|unsupported)$")
-    payouts: str | None = Field(default=None, pattern="^(active|pending|restricted|rejected|unsupported)$")
-    code: str = "requirements_past_due"
-    closed: bool | None = None
-
-
-class PayoutFailure(Strict):
-    failure_code: str = "account_closed"
-
-
-class BalanceChange(Strict):
-    account: str | None = None
-    currency: str
-    amount: int
-    """Minor units added to `available`, taken from (or given to) the outside world."""
 
 
 def router(sandbox: Sandbox) -> APIRouter:
@@ -128,37 +111,6 @@ def router(sandbox: Sandbox) -> APIRouter:
     async def idle() -> Json:
         return {"idle": sandbox.webhooks.idle}
 
-    @routes.post("/accounts/{account}")
-    async def set_account(account: str, body: AccountState) -> Json:
-        from services.stripe_sandbox.resources import accounts_state  # noqa: PLC0415
-
-        with _known(sandbox, "v2.core.account", account) as ctx:
-            changed = accounts_state.control(ctx, account, body.model_dump(exclude_none=True))
-        return dict(await done(changed))
-
-    @routes.post("/payouts/{payout}/fail")
-    async def fail_payout(payout: str, body: PayoutFailure) -> Json:
-        from services.stripe_sandbox.resources import payouts  # noqa: PLC0415
-
-        with _known(sandbox, "payout", payout) as ctx:
-            failed = payouts.fail(
-                ctx.acting_for(sandbox.store.owner("payout", payout) or ""), payout, body.failure_code
-            )
-        return dict(await done(failed))
-
-    @routes.post("/balance")
-    async def set_balance(body: BalanceChange) -> Json:
-        with sandbox.context(body.account) as ctx:
-            currency = body.currency.lower()
-            ctx.balances.post(
-                currency,
-                "control",
-                Posting(ctx.account, "available", body.amount),
-                Posting("external", "bank", -body.amount),
-            )
-            available = ctx.balances.amount_minor(ctx.account, currency, "available")
-        return dict(await done({"account": ctx.account, "currency": currency, "available": available}))
-
     @routes.get("/ledger")
     async def ledger() -> Json:
         return sandbox.balances.dump()
@@ -173,20 +125,3 @@ def router(sandbox: Sandbox) -> APIRouter:
         return [note for note in sandbox.requests if all(str(note.get(name)) == v for name, v in wanted.items())]
 
     return routes
-
-
-class _known:  # noqa: N801 - reads as a word at its uses
-    """A transaction about an object that must exist; ApiError and unknown ids become HTTP errors."""
-
-    def __init__(self, sandbox: Sandbox, kind: str, identifier: str) -> None:
-        if sandbox.store.owner(kind, identifier) is None:
-            raise HTTPException(404, f"no {kind} {identifier}")
-        self._context = sandbox.context()
-
-    def __enter__(self) -> Context:
-        return self._context.__enter__()
-
-    def __exit__(self, *failure: Any) -> None:
-        self._context.__exit__(*failure)
-        if isinstance(failure[1], ApiError):
-            raise HTTPException(failure[1].status, failure[1].message)

@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from services.stripe_sandbox.resources import accounts_state, balance, checkout_sessions, payouts, refunds
+from services.stripe_sandbox.resources import (
+    accounts_state,
+    balance,
+    checkout_sessions,
+    disputes,
+    early_fraud_warnings,
+    payouts,
+    refunds,
+    topups,
+)
 from services.stripe_sandbox.sandbox import Context
 
 Json = dict[str, Any]
@@ -16,7 +25,7 @@ def expire_checkout_session(ctx: Context, session: str) -> None:
         checkout_sessions.end(ctx, found)
 
 
-JOBS: dict[str, Callable[..., None]] = {
+JOBS: dict[str, Callable[..., object]] = {
     "expire_checkout_session": expire_checkout_session,
     "make_available": balance.make_available,
     "run_payouts": payouts.run,
@@ -26,4 +35,11 @@ JOBS: dict[str, Callable[..., None]] = {
     "retry_refund": refunds.retry,
     "settle_refund": refunds.settle,
     "fail_refund": refunds.fail,
+    "open_dispute": disputes.open_dispute,
+    "dispute_unanswered": disputes.unanswered,
+    "close_inquiry": disputes.close_inquiry,
+    "escalate_dispute": disputes.escalate,
+    "decide_dispute": disputes.decide,
+    "warn_of_fraud": early_fraud_warnings.warn,
+    "land_topup": topups.land,
 }

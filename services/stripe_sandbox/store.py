@@ -20,6 +20,7 @@ INDEXED: dict[str, tuple[str, ...]] = {
     "balance_transaction": ("source", "_payout"),
     "bank_account": ("account",),
     "charge": ("payment_intent", "customer", "transfer_group"),
+    "dispute": ("charge", "payment_intent"),
     "payment_intent": ("customer",),
     "payment_method": ("customer",),
     "refund": ("charge", "payment_intent"),

@@ -1,5 +1,6 @@
 """/v1/charges: attempts on a card, made by PaymentIntents."""
 
+from datetime import timedelta
 from typing import Any
 
 from stripe.params._charge_list_params import ChargeListParams
@@ -20,6 +21,8 @@ from services.stripe_sandbox.sandbox import Context
 
 Json = dict[str, Any]
 STATEMENT_PREFIX = "SANDBOX"
+AFTERMATH = timedelta(seconds=1)
+"""How long after a charge the cards that are disputed or suspected show it."""
 
 
 def blank(ctx: Context, prefix: str, amount_minor: int, currency: str) -> Json:
@@ -121,6 +124,10 @@ def _succeed(ctx: Context, charge: Json, payment_method: Json) -> Json:
     charge["balance_transaction"] = transaction["id"]
     ctx.save(charge)
     emit(ctx, "charge.succeeded", charge)
+    if card.dispute is not None:
+        ctx.later(AFTERMATH, "open_dispute", charge=charge["id"], reason=card.dispute)
+    if card.early_fraud_warning:
+        ctx.later(AFTERMATH, "warn_of_fraud", charge=charge["id"])
     return charge
 
 

@@ -14,7 +14,7 @@ from services.stripe_sandbox.currencies import display
 from services.stripe_sandbox.errors import invalid
 from services.stripe_sandbox.events import emit
 from services.stripe_sandbox.render import merge_metadata, page
-from services.stripe_sandbox.resources import balance_transactions
+from services.stripe_sandbox.resources import balance_transactions, disputes, early_fraud_warnings
 from services.stripe_sandbox.routing import operation
 from services.stripe_sandbox.sandbox import Context
 
@@ -28,7 +28,8 @@ def create(ctx: Context, params: Json) -> Json:
     """Refund a charge wholly or in part. Raises 400 when more than is left, or while it is disputed."""
     charge = _charge(ctx, params)
     left_minor = charge["amount"] - charge["amount_refunded"]
-    if charge["disputed"]:
+    dispute = disputes.open_over(ctx, charge["id"])
+    if charge["disputed"] and not (dispute and dispute["is_charge_refundable"]):
         raise invalid(f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
     if left_minor == 0:
         raise invalid(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
@@ -73,6 +74,10 @@ def create(ctx: Context, params: Json) -> Json:
         _pay(ctx, refund)
     emit(ctx, "refund.created", refund)
     emit(ctx, "charge.refunded", charge)
+    if charge["refunded"]:
+        early_fraud_warnings.settle(ctx, charge["id"])
+        if dispute is not None:
+            disputes.decide(ctx, dispute["id"], "warning_closed")
     return refund
 
 

@@ -143,6 +143,26 @@ async def _everything(client: stripe.StripeClient, server: SandboxServer, visito
     await v1.refunds.retrieve_async(refund.id, {"expand": ["charge", "balance_transaction"]})
     await v1.refunds.list_async()
     await v1.charges.retrieve_async(charge.id, {"expand": ["refunds"]})
+    topup = await v1.topups.create_async({"amount": 1_000, "currency": "usd"})
+    await v1.payment_intents.create_async(
+        {"amount": 2_000, "currency": "usd", "payment_method": "pm_card_createIssuerFraudRecord", "confirm": True}
+    )
+    for token in ("pm_card_createDispute", "pm_card_createDisputeInquiry"):
+        await v1.payment_intents.create_async(
+            {"amount": 2_000, "currency": "usd", "payment_method": token, "confirm": True}
+        )
+    await asyncio.to_thread(server.advance, days=1.1)
+    await v1.topups.retrieve_async(topup.id)
+    await v1.topups.list_async()
+    warnings = await v1.radar.early_fraud_warnings.list_async()
+    await v1.radar.early_fraud_warnings.retrieve_async(warnings.data[0].id)
+    disputes = await v1.disputes.list_async()
+    for dispute in disputes.data:
+        await v1.disputes.update_async(dispute.id, {"evidence": {"uncategorized_text": "t"}})
+        await v1.disputes.retrieve_async(dispute.id, {"expand": ["charge"]})
+    await v1.disputes.close_async(next(item.id for item in disputes.data if item.reason == "fraudulent"))
+    await v1.country_specs.retrieve_async("DE")
+    await v1.country_specs.list_async()
     await v1.balance_settings.update_async({"payments": {"payouts": {"minimum_balance_by_currency": {"usd": 10_000}}}})
     manual = await v1.payouts.create_async({"amount": 100, "currency": "usd"})
     await v1.payouts.cancel_async(manual.id)
