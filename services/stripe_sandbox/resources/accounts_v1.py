@@ -30,7 +30,7 @@ def v1_view(ctx: Context, account: Json) -> Json:
     """A v2 account as the v1 API shows it."""
     identifier = account["id"]
     connected = ctx.acting_for(identifier)
-    banks = [public(bank) for bank in ctx.store.newest_first("bank_account", identifier)]
+    banks = [public(bank) for bank in ctx.store.newest_first("bank_account", identifier, ("account", identifier))]
     due = [OLD_NAMES.get(entry["description"], entry["description"]) for entry in account["requirements"]["entries"]]
     rejected = accounts_state.status(account, "stripe_transfers") == "rejected"
     responsibilities = account["defaults"]["responsibilities"]

@@ -34,8 +34,8 @@ def warn(ctx: Context, charge: str) -> Json:
 
 def settle(ctx: Context, charge: str) -> None:
     """A charge that was refunded or disputed needs no action any more."""
-    for warning in list(ctx.store.newest_first(KIND, ctx.account)):
-        if warning["charge"] == charge and warning["actionable"]:
+    for warning in list(ctx.store.newest_first(KIND, ctx.account, ("charge", charge))):
+        if warning["actionable"]:
             warning["actionable"] = False
             ctx.save(warning)
             emit(ctx, "radar.early_fraud_warning.updated", warning, {"actionable": True})

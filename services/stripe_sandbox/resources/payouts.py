@@ -72,7 +72,7 @@ def _ready(ctx: Context) -> bool:
 
 
 def _bank(ctx: Context) -> Json | None:
-    found = ctx.store.newest_first("bank_account", ctx.account)
+    found = ctx.store.newest_first("bank_account", ctx.account, ("account", ctx.account))
     return next((bank for bank in found if bank["status"] != "errored"), None)
 
 

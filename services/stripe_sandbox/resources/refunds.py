@@ -133,8 +133,8 @@ def retry_waiting(ctx: Context) -> None:
     """Try the refunds that wait for money, oldest first."""
     waiting = [
         refund
-        for refund in ctx.store.newest_first("refund", ctx.account)
-        if refund.get("pending_reason") == "insufficient_funds" and refund["status"] == "pending"
+        for refund in ctx.store.newest_first("refund", ctx.account, ("status", "pending"))
+        if refund.get("pending_reason") == "insufficient_funds"
     ]
     for refund in reversed(waiting):
         retry(ctx, refund["id"])
