@@ -66,7 +66,7 @@ def up(
         if Platform(layout).processes.names():
             raise LocalError("the platform runs as local processes here: run `tranche down` first")
         compose.up()
-        typer.echo(compose.status())
+        typer.echo(f"front door   {compose.front_door}/v1 (documentation: {compose.front_door}/docs)")
         return
     if compose.is_up():
         raise LocalError("the platform runs in containers here: run `tranche down` first")
@@ -162,6 +162,7 @@ def token(
 @clock_app.command("now")
 def clock_now() -> None:
     """Print the platform's time."""
+    _inside_if_containers("clock", "now")
     from services.runtime.clock import MovableClock  # noqa: PLC0415
 
     clock = MovableClock(_clock_file())
@@ -171,6 +172,7 @@ def clock_now() -> None:
 @clock_app.command("advance")
 def clock_advance(by: Annotated[str, typer.Argument(help="90s, 15m, 2h, 14d, 1d12h")]) -> None:
     """Move the platform's time forward; it never goes back."""
+    _inside_if_containers("clock", "advance", by)
     from services.runtime.clock import MovableClock  # noqa: PLC0415
 
     clock = MovableClock(_clock_file())
@@ -207,6 +209,7 @@ def tail(
     maximum: Annotated[int, typer.Option("--max", help="End after this many lines; 0: never.", min=0)] = 0,
 ) -> None:
     """Events as they pass, readable. Ctrl-C ends it."""
+    _inside_if_containers(*sys.argv[1:])
     from deploy.local import tail as tailing  # noqa: PLC0415
 
     bootstrap = os.environ.get("TRANCHE_KAFKA_BOOTSTRAP") or Platform(_layout()).surroundings().kafka_bootstrap
@@ -237,7 +240,7 @@ def clean() -> None:
     """Remove the platform's data, wherever it lies; `make clean` calls it."""
     layout = _layout()
     if Compose(layout).is_up():
-        Compose(layout).down()
+        Compose(layout).remove()
     if layout.root.exists():
         platform = Platform(layout)
         platform.down(typer.echo)
@@ -246,6 +249,13 @@ def clean() -> None:
 
 def _layout() -> Layout:
     return Layout(default_root())
+
+
+def _inside_if_containers(*words: str) -> None:
+    """When the platform runs in containers, its clock and its Kafka are inside: the command is run there."""
+    compose = Compose(_layout())
+    if compose.is_up():
+        sys.exit(compose.inside(*words))
 
 
 def _bring_up(platform: Platform) -> bool:

@@ -50,6 +50,10 @@ class Layout:
         return self.root / "sandbox.json"
 
     @property
+    def analytics(self) -> Path:
+        return self.root / "analytics"
+
+    @property
     def secrets(self) -> Path:
         return self.root / "secrets.env"
 

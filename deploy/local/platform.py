@@ -197,6 +197,7 @@ class Platform:
             database_url=url,
             clock_file=str(self.layout.clock),
             sandbox_state=str(self.layout.sandbox_state),
+            analytics_data=str(self.layout.analytics),
             ports=ports,
             secrets=ensure_secrets(self.layout.secrets),
             shell=self._shell(),

@@ -81,6 +81,8 @@ class Surroundings:
     database_url: str
     clock_file: str
     sandbox_state: str
+    analytics_data: str
+    """Where analytics keeps its tables between two starts."""
     ports: Mapping[str, int]
     """HTTP port by service; the front door's among them."""
     secrets: Mapping[str, str] = field(repr=False)
@@ -121,6 +123,8 @@ def environment(service: LocalService, around: Surroundings) -> dict[str, str]:
         env |= {
             f"TRANCHE_UPSTREAM_{other.upper()}": around.url_of(other) for other in around.ports if other != FRONT_DOOR
         }
+    if service.name == "analytics":
+        env["TRANCHE_ANALYTICS_DATA"] = around.analytics_data
     if service.name == SANDBOX:
         # Through the front door, as Stripe's would come.
         door = around.url_of(FRONT_DOOR)

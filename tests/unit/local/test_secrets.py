@@ -33,6 +33,7 @@ def test_what_services_are_told_shows_no_secret_when_printed() -> None:
         database_url="",
         clock_file="",
         sandbox_state="",
+        analytics_data="",
         ports={service.name: 1 for service in SERVICES},
         secrets={"TRANCHE_AUTH_SECRET": "hush"},
         shell={"TRANCHE_AUTH_SECRET": "hush"},
