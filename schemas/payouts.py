@@ -37,6 +37,15 @@ class RecordBankPayout(Command, topic="payouts.commands", subject="payout_id"):
     failure_code: str | None = None
 
 
+class CheckPayout(Command, topic="payouts.commands", key="trainer_id", subject="payout_id"):
+    """Look at a payout beside what is known of its trainer. Given by `payouts` to itself after a step in the order of
+    the contract, so that no fact of the trainer that came at the same moment (account ready, bank payout) is missed."""
+
+    trainer_id: Identifier
+    contract_id: Identifier
+    payout_id: Identifier
+
+
 class PayoutAccountCreated(Event, topic="payouts.events", key="trainer_id"):
     """A trainer began to set up payouts."""
 
