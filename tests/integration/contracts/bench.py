@@ -1,0 +1,188 @@
+"""One service on a database of its own, driven as its surroundings drive it: HTTP calls, commands, others' facts."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import httpx
+import psycopg
+import uvicorn
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from deploy.local.kafka import create_topics
+from schemas.base import Message
+from schemas.catalogue import TOPICS
+from schemas.envelope import Envelope, read_body, read_headers, write_headers
+from services.runtime.clock import SystemClock
+from services.runtime.database import migrate, open_engine
+from services.runtime.decisions import Outcome
+from services.runtime.http import Gate, build_app
+from services.runtime.ids import IdSource
+from services.runtime.lanes import lane_of
+from services.runtime.processor import Batch, Delivery, Processor, Record
+from services.runtime.relay import Relay
+from services.runtime.service import Service
+from services.runtime.settings import Settings
+from services.runtime.tokens import issue
+from services.runtime.worker import Worker
+from tests.platform.backing import Backing
+
+T = TypeVar("T")
+_SECRET = "a-secret-for-tests-of-at-least-32-bytes"
+_PATIENCE_S = 20.0
+WAIT_S = 0.4
+"""How long a call waits for a projection here."""
+
+
+class Bench:
+    """A service at work."""
+
+    def __init__(self, service: Service, platform: Backing) -> None:
+        self.service = service
+        self.url = platform.new_database(service.name)
+        migrate(self.url, service.folder)
+        self.settings = Settings(
+            auth_secret=_SECRET,  # type: ignore[arg-type]  # pydantic makes a SecretStr of it
+            kafka_bootstrap=platform.kafka_bootstrap,
+            projection_wait_s=WAIT_S,
+        )
+        self.engine = open_engine(self.url)
+        self.processor = Processor(service.name, service.handlers, self.engine, SystemClock(), IdSource())
+        app = build_app(service.name, Gate(self.processor, self.engine, self.settings), dict)
+        for router in service.routes:
+            app.include_router(router)
+        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
+        self._serving = threading.Thread(target=self._server.run, daemon=True)
+        self._serving.start()
+        port = eventually(self._port, "the port it listens on")
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=_PATIENCE_S)
+        self._versions: Counter[tuple[str, str]] = Counter()
+        self._offsets: Counter[tuple[str, int]] = Counter()
+
+    def _port(self) -> int | None:
+        if not self._server.started:
+            return None
+        port: int = self._server.servers[0].sockets[0].getsockname()[1]
+        return port
+
+    def close(self) -> None:
+        self.http.close()
+        self._server.should_exit = True
+        self._serving.join(_PATIENCE_S)
+        self.engine.dispose()
+
+    def call(
+        self, who: tuple[str, str], method: str, path: str, body: object = None, key: str | None = None
+    ) -> httpx.Response:
+        """One HTTP call. `who`: role and party; `key`: an Idempotency-Key."""
+        role, party_id = who
+        headers = {"Authorization": f"Bearer {issue(_SECRET, role, party_id, datetime.now(UTC))}"}  # type: ignore[arg-type]
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        return self.http.request(method, f"/v1{path}", json=body, headers=headers)
+
+    def hear(self, *messages: Message) -> list[Outcome]:
+        """Take messages as they come from Kafka, in one batch: facts with the next version of their stream."""
+        return self.processor.run(Batch([self._delivery(message) for message in messages]))
+
+    def said(self, key: str) -> list[Message]:
+        """Everything the service said about a key, in order."""
+        with psycopg.connect(self.url) as connection:
+            rows = connection.execute(
+                "SELECT type, body FROM event_log WHERE key = %s ORDER BY sequence", (key,)
+            ).fetchall()
+        return [read_body(type_name, body.encode()) for type_name, body in rows]
+
+    def told(self, key: str) -> list[str]:
+        """The types of all it said, without service and version."""
+        return [message.type_name.split(".")[1] for message in self.said(key)]
+
+    def _delivery(self, message: Message) -> Delivery:
+        envelope = self.envelope(message)
+        place = (message.topic, lane_of(message.key))
+        record = Record(*place, self._offsets[place], message.key.encode(), [], b"")
+        self._offsets[place] += 1
+        return Delivery(envelope, message.key, message, record)
+
+    def envelope(self, message: Message, identifier: str | None = None) -> Envelope:
+        """What would be around this message: its producer's next version, or a command's own id."""
+        identifier = identifier or self.processor.ids.new("evt", datetime.now(UTC))
+        source = message.topic.split(".", maxsplit=1)[0]
+        version = 0
+        if message.versioned:
+            self._versions[source, message.key] += 1
+            version = self._versions[source, message.key]
+        return Envelope(
+            identifier, message.type_name, source, message.subject, datetime.now(UTC), identifier, "",
+            stream_version=version,
+        )  # fmt: skip
+
+    # -- on the real topics --------------------------------------------------------------------------------
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The worker and the relay on the real Kafka. Once a session: a second log would be behind the topics."""
+        create_topics(self.settings.kafka_bootstrap, TOPICS)
+        worker = Worker(self.settings, self.service.topics, self.processor, self.engine)
+        relay = Relay(self.service.name, self.url, self.settings.kafka_bootstrap, SystemClock())
+        for part in (worker, relay):
+            part.start()
+        try:
+            yield
+        finally:
+            for part in (worker, relay):
+                part.stop()
+                part.join(_PATIENCE_S)
+                assert part.failure is None, part.failure
+
+    def send(self, *messages: Message, identifier: str | None = None) -> None:
+        """Produce messages as other services do."""
+        producer = Producer({"bootstrap.servers": self.settings.kafka_bootstrap})
+        for message in messages:
+            producer.produce(
+                message.topic,
+                key=message.key,
+                value=message.model_dump_json(),
+                partition=lane_of(message.key),
+                headers=write_headers(self.envelope(message, identifier)),  # type: ignore[arg-type]
+            )
+        assert producer.flush(10) == 0
+
+    def heard_on(self, topic: str, key: str, count: int) -> list[tuple[Envelope, Message]]:
+        """The first `count` records of a key on a topic, once they are there, with their envelopes."""
+        consumer = Consumer({"bootstrap.servers": self.settings.kafka_bootstrap, "group.id": "onlooker"})
+        consumer.assign([TopicPartition(topic, lane_of(key), 0)])
+        found: list[tuple[Envelope, Message]] = []
+        until = time.monotonic() + _PATIENCE_S
+        try:
+            while len(found) < count and time.monotonic() < until:
+                record = consumer.poll(0.2)
+                if record is not None and record.error() is None and record.key() == key.encode():
+                    envelope = read_headers(record.headers())  # type: ignore[arg-type]
+                    found.append((envelope, read_body(envelope.type, record.value())))  # type: ignore[arg-type]
+        finally:
+            consumer.close()
+        assert len(found) == count, [envelope.type for envelope, _ in found]
+        return found
+
+
+def eventually(look: Callable[[], T | None], what: str) -> T:
+    """What `look` finds, as soon as it finds something."""
+    until = time.monotonic() + _PATIENCE_S
+    while (found := look()) is None:
+        assert time.monotonic() < until, f"never seen: {what}"
+        time.sleep(0.05)
+    return found
+
+
+def problem(response: httpx.Response) -> tuple[int, Any]:
+    """The status and the code of a refusal."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    document = response.json()
+    assert document["status"] == response.status_code
+    assert document["detail"]
+    return response.status_code, document["code"]

@@ -1,0 +1,27 @@
+"""Contracts at work, on a database of the module's own."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from services.contracts.service import SERVICE
+from tests.integration.contracts.bench import Bench
+from tests.integration.contracts.hires import Hire
+from tests.platform.backing import Backing
+
+_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="module")
+def bench(platform: Backing) -> Iterator[Bench]:
+    """The service, without its worker and relay: tests hand it what it is to hear."""
+    bench = Bench(SERVICE, platform)
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def hire(bench: Bench) -> Hire:
+    """Parties that nobody else uses; `hire.make()` hires."""
+    return Hire(bench, f"c{next(_NUMBERS)}")
