@@ -42,7 +42,6 @@ class CheckPayout(Command, topic="payouts.commands", key="trainer_id", subject="
     the contract, so that no fact of the trainer that came at the same moment (account ready, bank payout) is missed."""
 
     trainer_id: Identifier
-    contract_id: Identifier
     payout_id: Identifier
 
 
