@@ -95,6 +95,48 @@ def test_a_new_round_heard_before_the_refusal_that_allowed_it() -> None:
     assert milestone.status == "PENDING_APPROVAL"
 
 
+@pytest.mark.parametrize("status", ["NOT_FUNDED", "CANCELLED", "PENDING_APPROVAL", "PAID"])
+def test_a_partial_approval_leaves_it_funded_whatever_was_shown(status: str) -> None:
+    assert after(approved(40_000, 60_000), status=status).status == "ACTIVE_FUNDED"
+
+
+@pytest.mark.parametrize("status", ["NOT_FUNDED", "CANCELLED", "ACTIVE_FUNDED", "PENDING_APPROVAL", "PAID"])
+def test_a_full_approval_pays_whatever_was_shown(status: str) -> None:
+    assert after(approved(HELD, 0), status=status).status == "PAID"
+
+
+def test_a_release_after_which_the_ledger_still_holds_something_opens_it_again() -> None:
+    assert after(funded(), approved(HELD, 0), released(HELD, 20_000)).status == "ACTIVE_FUNDED"
+
+
+def states_of_charge(*kinds: str) -> list[str]:
+    """The funding state after each fact."""
+    milestone, shown = a_milestone(), list[str]()
+    for kind in kinds:
+        milestone = progress.heard(milestone, a_fact(f"funding.{kind}")).milestone
+        shown.append(milestone.funding_state)
+    return shown
+
+
+def test_a_declined_charge_is_tried_again() -> None:
+    assert states_of_charge("funding_requested", "funding_failed", "funding_requested", "milestone_funded") == [
+        "processing",
+        "failed",
+        "processing",
+        "funded",
+    ]
+
+
+def test_a_charge_that_asks_for_authentication_fails_or_succeeds() -> None:
+    asked = ("funding_requested", "funding_action_required")
+    assert states_of_charge(*asked, "milestone_funded") == ["processing", "action_required", "funded"]
+    assert states_of_charge(*asked, "funding_failed") == ["processing", "action_required", "failed"]
+
+
+def test_a_charge_that_succeeded_after_all_counts() -> None:
+    assert states_of_charge("funding_requested", "funding_failed", "milestone_funded")[-1] == "funded"
+
+
 # -- any story, any order ----------------------------------------------------------------------------------
 
 
@@ -161,9 +203,10 @@ def test_no_order_between_two_services_ends_in_another_status(
     story: tuple[list[Any], list[Any], str, int], data: st.DataObject
 ) -> None:
     reviews, ledger, status, held = story
+    start = data.draw(st.sampled_from(["NOT_FUNDED", "CANCELLED"]))
     turns = data.draw(st.permutations([True] * len(reviews) + [False] * len(ledger)))
     streams = {True: iter(reviews), False: iter(ledger)}
-    milestone = after(*(next(streams[turn]) for turn in turns), funding_state="none")
+    milestone = after(*(next(streams[turn]) for turn in turns), funding_state="none", status=start)
     assert (milestone.status, milestone.held_minor, milestone.unsettled_minor) == (status, held, 0)
     assert milestone.held_minor + milestone.released_minor == HELD
 
@@ -197,6 +240,14 @@ def test_the_way_to_the_bank() -> None:
 
 def test_a_bank_may_send_it_back_and_it_is_paid_again() -> None:
     assert way(payout("initiated"), payout("paid"), payout("failed"), payout("paid"))[-2:] == ["failed", "paid"]
+
+
+@pytest.mark.parametrize("before", [["initiated"], ["initiated", "in_transit"], ["initiated", "paid"]])
+def test_a_bank_that_does_not_take_it_is_shown_whenever_it_says_so(before: list[str]) -> None:
+    assert way(*(payout(kind) for kind in before), payout("failed"), payout("in_transit"))[-2:] == [
+        "failed",
+        "in_transit",
+    ]
 
 
 def test_of_several_payouts_the_one_furthest_from_the_bank_is_shown() -> None:
