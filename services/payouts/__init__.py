@@ -1,0 +1,1 @@
+"""Payouts: trainers' payout accounts, transfers and bank payouts."""

@@ -1,0 +1,3 @@
+from services.payouts.service import main
+
+main()

@@ -1,0 +1,107 @@
+"""Payouts over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select
+
+from schemas.base import Identifier
+from schemas.payouts import CountryCode, StartPayoutAccount
+from services.payouts import tables
+from services.payouts.handlers import ACCOUNTS, COUNTRIES, PAYOUTS
+from services.payouts.records import Payout
+from services.payouts.views import (
+    CountryList,
+    PayoutAccountView,
+    PayoutList,
+    PayoutView,
+    SetupSession,
+    account_view,
+    country_list,
+    payout_view,
+)
+from services.runtime.http import Call, CallOf
+from services.runtime.problems import Problem
+
+router = APIRouter(tags=["payouts"])
+
+
+class SetupBody(BaseModel):
+    """Where the trainer lives and banks: it cannot be changed later."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    country: CountryCode
+
+
+@router.post("/v1/payout-account/setup-sessions", status_code=201, response_model=SetupSession)
+def setup_session(body: SetupBody, call: CallOf) -> Response:
+    """The page that Stripe hosts to set up payouts; asking again renews its address."""
+    trainer_id = _trainer(call)
+    command = StartPayoutAccount(actor=call.actor, trainer_id=trainer_id, country=body.country)
+    return call.run(command, 201, shown=lambda: SetupSession(url=call.link_to("onboarding", trainer_id, trainer_id)))
+
+
+@router.get("/v1/payout-account")
+def payout_account(call: CallOf) -> PayoutAccountView:
+    """Whether the trainer can be paid, and what Stripe still wants."""
+    found = call.find(ACCOUNTS, "trainer_id", _trainer(call))
+    return account_view(found[0] if found else None, COUNTRIES)
+
+
+@router.get("/v1/payouts")
+def list_payouts(
+    call: CallOf,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[Identifier | None, Query()] = None,
+    milestone_id: Annotated[Identifier | None, Query()] = None,
+) -> PayoutList:
+    """The trainer's payouts, the newest first; all of them for operators and services."""
+    _check_role(call)
+    # Ids rise with time, so they are the order and the last one of a page is its cursor.
+    columns = tables.payouts.c
+    query = select(tables.payouts).order_by(columns.payout_id.desc()).limit(limit + 1)
+    if call.caller.role == "trainer":
+        query = query.where(columns.trainer_id == call.caller.party_id)
+    if milestone_id is not None:
+        query = query.where(columns.milestone_id == milestone_id)
+    if cursor is not None:
+        query = query.where(columns.payout_id < cursor)
+    with call.gate.engine.connect() as connection:
+        found = [Payout(*row) for row in connection.execute(query)]
+    page, more = found[:limit], len(found) > limit
+    return PayoutList(
+        data=[payout_view(payout) for payout in page],
+        next_cursor=page[-1].payout_id if more else None,
+        has_more=more,
+    )
+
+
+@router.get("/v1/payouts/{payout_id}")
+def get_payout(payout_id: Identifier, call: CallOf) -> PayoutView:
+    """How far one release is on its way to the bank."""
+    _check_role(call)
+    # Payouts begin here: one that is not in the database is not on its way either.
+    found = call.find(PAYOUTS, "payout_id", payout_id)
+    if not found or (call.caller.role == "trainer" and found[0].trainer_id != call.caller.party_id):
+        raise Problem(404, "not_found", f"there is no payout {payout_id}")
+    return payout_view(found[0])
+
+
+@router.get("/v1/payout-countries", openapi_extra={"security": []})
+def payout_countries() -> CountryList:
+    """Where trainers can be paid. Anybody may ask."""
+    return country_list(COUNTRIES)
+
+
+def _trainer(call: Call) -> str:
+    if call.caller.role != "trainer":
+        raise Problem(403, "forbidden", "a payout account is the trainer's: call with a trainer's token")
+    return call.caller.party_id
+
+
+def _check_role(call: Call) -> None:
+    if call.caller.role == "employer":
+        raise Problem(403, "forbidden", "payouts are the trainer's; the milestone's payout_state tells how far it is")
