@@ -23,7 +23,7 @@ from schemas.base import Actor, Command
 from services.runtime import metrics, tokens
 from services.runtime.bulk import Entity
 from services.runtime.database import Connection, borrowed
-from services.runtime.decisions import Outcome, Refused
+from services.runtime.decisions import Outcome, Refused, View
 from services.runtime.ids import derived_id, is_older_than
 from services.runtime.problems import MEDIA_TYPE, Problem, install
 from services.runtime.processor import Batch, Processor
@@ -102,11 +102,13 @@ class Call:
         )
         return f"{settings.public_url}/v1/hosted/{token}"
 
-    def run(self, command: Command, status: int = 202, hints: Hints | None = None) -> Response:
+    def run(
+        self, command: Command, status: int = 202, hints: Hints | None = None, shown: View | None = None
+    ) -> Response:
         """Run a command; answers `status` with the decision's view once it is committed, or the problem of a refusal.
 
-        `hints` adds members to the problem of a refusal, by its code. A repeated Idempotency-Key gets the first
-        answer again.
+        `hints` adds members to the problem of a refusal, by its code. `shown` takes the place of the decision's view:
+        what only a route can make, e.g. a signed address. A repeated Idempotency-Key gets the first answer again.
         """
         if (replay := self._replay()) is not None:
             return replay
@@ -116,7 +118,7 @@ class Call:
         answered: list[tuple[int, bytes]] = []
 
         def keep(connection: Connection, outcomes: list[Outcome]) -> None:
-            answered.append(_answer(outcomes[0], status, hints or {}))
+            answered.append(_answer(outcomes[0], status, hints or {}, shown))
             if self.idempotency_key is not None:
                 self._keep(connection, *answered[0])
 
@@ -176,7 +178,7 @@ CallOf = Annotated[Call, Depends(_call)]
 """A route's parameter: `call: CallOf`."""
 
 
-def _answer(outcome: Outcome, status: int, hints: Hints) -> tuple[int, bytes]:
+def _answer(outcome: Outcome, status: int, hints: Hints, shown: View | None) -> tuple[int, bytes]:
     match outcome:
         case Refused():
             problem = Problem.of(outcome)
@@ -185,7 +187,8 @@ def _answer(outcome: Outcome, status: int, hints: Hints) -> tuple[int, bytes]:
         case None:
             return status, b"{}"
         case _:
-            return status, to_json(outcome.view() if outcome.view else {})
+            view = shown or outcome.view
+            return status, to_json(view() if view else {})
 
 
 def to_json(view: Any) -> bytes:
