@@ -195,6 +195,22 @@ def test_only_what_is_given_is_changed() -> None:
     assert [type(event) for event in amended.said] == [MilestoneAmended]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("milestone_name", "Better"),
+        ("description", "Other work"),
+        ("amount_minor", 70_000),
+        ("due_date", date(2027, 2, 1)),
+    ],
+)
+def test_each_of_the_terms_can_be_changed(name: str, value: object) -> None:
+    before = a_milestone(milestone_name="First", due_date=date(2026, 5, 1))
+    amended = decided(domain.amend(before, an_edit(**{name: value})))
+    assert amended.milestone == replace(before, **{name: value})  # type: ignore[arg-type]
+    assert getattr(amended.said[0], name) == value
+
+
 def test_after_a_failed_charge_it_may_be_edited() -> None:
     assert decided(domain.amend(a_milestone(funding_state="failed"), an_edit(description="Other")))
 
