@@ -1,0 +1,1 @@
+"""Portal: the one public front door, `/v1`, and where pages for people will live."""

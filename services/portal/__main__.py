@@ -1,0 +1,3 @@
+from services.portal.service import main
+
+main()
