@@ -182,11 +182,10 @@ def _url(client: httpx.AsyncClient, request: Request) -> httpx.URL:
 def _request_headers(request: Request, request_id: str) -> Headers:
     came: Headers = request.headers.raw
     trace = request.headers.get("traceparent", "")
-    forwarded = [request.headers.get("x-forwarded-for", ""), request.client.host if request.client else ""]
     said = {
         "traceparent": trace if _TRACEPARENT.fullmatch(trace) else _new_trace(),
         "x-request-id": request_id,
-        "x-forwarded-for": ", ".join(filter(None, forwarded)),
+        "x-forwarded-for": _came_by(request),
         "x-forwarded-host": request.headers.get("host", ""),
         "x-forwarded-proto": request.url.scheme,
     }
@@ -194,6 +193,14 @@ def _request_headers(request: Request, request_id: str) -> Headers:
         *_without(came, _OURS_TO_SAY),
         *((name.encode(), value.encode("latin-1", errors="replace")) for name, value in said.items() if value),
     ]
+
+
+def _came_by(request: Request) -> str:
+    """Whom it came by, the caller first. uvicorn takes the caller from this header when a proxy here sent it."""
+    hosts = [host.strip() for host in request.headers.get("x-forwarded-for", "").split(",") if host.strip()]
+    if request.client is not None and hosts[-1:] != [request.client.host]:
+        hosts.append(request.client.host)
+    return ", ".join(hosts)
 
 
 def _without(headers: Iterable[tuple[bytes, bytes]], names: frozenset[bytes]) -> Headers:
