@@ -48,6 +48,10 @@ class Context:
         self.said.extend(messages)
         self.workspace.writes += len(messages)
 
+    def wake(self, channel: str) -> None:
+        """NOTIFY a channel once the transaction is committed: a part of this service listens there for work."""
+        self.workspace.wake(channel)
+
     def new_id(self, prefix: str) -> str:
         """A fresh id that rises with time."""
         return self.ids.new(prefix, self.now)

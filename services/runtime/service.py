@@ -54,6 +54,8 @@ class Runtime:
     engine: Engine
     clock: Clock
     processor: Processor
+    lanes: Callable[[], frozenset[int]]
+    """The lanes that are this replica's at the moment: two owners at once are harmless, but waste calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,13 @@ class Service:
         processor = Processor(self.name, self.handlers, engine, clock, IdSource())
         worker = Worker(settings, self.topics, processor, engine)
         relay = Relay(self.name, url, settings.kafka_bootstrap, clock)
-        own = self.parts(Runtime(settings, engine, clock, processor))
+        own = self.parts(Runtime(settings, engine, clock, processor, lambda: worker.lanes))
 
         def ready() -> dict[str, bool]:
             return {"consumer": worker.assigned.is_set(), "database": _answers(engine)}
 
         app = build_app(self.name, Gate(processor, engine, settings), ready)
+        app.state.parts = own
         for router in self.routes:
             app.include_router(router)
         # The worker is stopped first and the relay last, so that everything decided is published.

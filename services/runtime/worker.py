@@ -39,6 +39,7 @@ class Worker(threading.Thread):
         self.failure: BaseException | None = None
         self.assigned = threading.Event()
         """Set once partitions were assigned: the service is ready."""
+        self._lanes: frozenset[int] = frozenset()
         self._settings = settings
         self._topics = list(topics)
         self._processor = processor
@@ -46,6 +47,11 @@ class Worker(threading.Thread):
         self._stopping = threading.Event()
         self._ids: dict[str, str] = {}
         self._lag_at = 0.0
+
+    @property
+    def lanes(self) -> frozenset[int]:
+        """The lanes assigned to this replica: what its own parts work on beside the consumer."""
+        return self._lanes
 
     def stop(self) -> None:
         """Finish the batch in hand, then leave the group."""
@@ -89,10 +95,13 @@ class Worker(threading.Thread):
             self.failure = self.failure or error
             raise
         logger.info("assigned %s", ", ".join(f"{p.topic}[{p.partition}]" for p in partitions) or "nothing")
+        self._lanes |= {p.partition for p in partitions}
         self.assigned.set()
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)
+        # Every topic has all lanes and the range assignor keeps a lane together, so one topic's word is enough.
+        self._lanes -= {p.partition for p in partitions}
 
     def _step(self, consumer: Consumer) -> None:
         first = consumer.poll(self._settings.poll_timeout_s)

@@ -44,6 +44,7 @@ class Workspace:
         self._appended: dict[Entity[Any], list[Any]] = {}
         self.writes = 0
         """Counts puts, appends and emits: a refusal must leave it as it was."""
+        self._woken: set[str] = set()
 
     def fetch(self, entity: Entity[Any], column: str, values: Iterable[str]) -> None:
         """Load all rows whose `column` is one of `values`, unless that was done before."""
@@ -103,6 +104,10 @@ class Workspace:
         self._appended.setdefault(entity, []).append(record)
         self.writes += 1
 
+    def wake(self, channel: str) -> None:
+        """NOTIFY a channel with the commit."""
+        self._woken.add(channel)
+
     def flush(self) -> None:
         """Send every write to the database, a statement or two for each table."""
         for entity, records in self._changed.items():
@@ -115,3 +120,5 @@ class Workspace:
                 entity.update(self._connection, known)
         for entity, appended in self._appended.items():
             entity.copy(self._connection, appended)
+        for channel in sorted(self._woken):
+            self._connection.execute("SELECT pg_notify(%s, '')", (channel,))
