@@ -167,13 +167,13 @@ class Api:
                 if failure is not None:
                     status, body = failure.status, failure.envelope(self._log_url(request_id))
                 if remember is not None and not (operation.is_v2 and failure is not None):
-                    self.keys.keep(*remember, status, body, v2=operation.is_v2)
+                    self.keys.keep(*remember, status, body, request_id=request_id, v2=operation.is_v2)
         except ApiError as error:
             failure = error
             status, body = error.status, error.envelope(self._log_url(request_id))
             if remember is not None and not operation.is_v2 and status not in (409, 429):
                 with self.sandbox.context(asked.account):
-                    self.keys.keep(*remember, status, body, v2=False)
+                    self.keys.keep(*remember, status, body, request_id=request_id, v2=False)
         return status, body, failure.headers if failure else {}
 
     async def _finish(
@@ -196,7 +196,8 @@ class Api:
             renew = RENEWED.get(stored.object_kind)
             with self.sandbox.context(account) as ctx:
                 body = renew(ctx, stored.object_id, params) if renew else body
-        return _json(stored.status, body, {"Idempotent-Replayed": "true"})
+        headers = {"Idempotent-Replayed": "true", "Original-Request": stored.request_id}
+        return _json(stored.status, body, headers)
 
     def _account(self, request: Request) -> str:
         named = request.headers.get("stripe-account") or request.headers.get("stripe-context")

@@ -30,6 +30,7 @@ class Stored:
     body: Json
     object_kind: str | None
     object_id: str | None
+    request_id: str
 
 
 class IdempotencyKeys:
@@ -75,11 +76,15 @@ class IdempotencyKeys:
                     f" were first used with ('{record['path']}' vs '{path}'). Try using a key other than"
                     f" '{scope.split(':', 2)[2]}' if you meant to execute a different request.",
                 )
-            return Stored(record["status"], record["body"], record["object_kind"], record["object_id"])
+            return Stored(
+                record["status"], record["body"], record["object_kind"], record["object_id"], record["request_id"]
+            )
         self._in_flight.add(scope)
         return None
 
-    def keep(self, scope: str, fingerprint: str, path: str, status: int, body: Json, *, v2: bool) -> None:
+    def keep(
+        self, scope: str, fingerprint: str, path: str, status: int, body: Json, *, request_id: str, v2: bool
+    ) -> None:
         """Store an answer, in the transaction that made it."""
         life = V2_LIFE if v2 else V1_LIFE
         self._sandbox.store.put(
@@ -93,6 +98,7 @@ class IdempotencyKeys:
                 "body": body,
                 "object_kind": body.get("object"),
                 "object_id": body.get("id"),
+                "request_id": request_id,
                 "expires": (self._sandbox.clock.now() + life).timestamp(),
             },
         )

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import hmac
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,8 @@ Json = dict[str, Any]
 
 RETRY_AFTER_S = (1, 2, 4, 8, 15, 30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600, 24 * 3600)
 TIMEOUT_S = 10.0
-MAX_PARALLEL = 32
+MAX_PARALLEL = 16
+"""Attempts at once per endpoint, so that one which hangs takes no place of another's."""
 
 
 @dataclass
@@ -62,7 +64,8 @@ class Webhooks:
         self._sandbox = sandbox
         self._client: httpx.AsyncClient | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._waiting: dict[str, float] = {}
+        self._busy: Counter[str] = Counter()
+        self._waiting: dict[str, tuple[float, str]] = {}
         # Not for secrets: a fixed seed makes a reordering repeatable.
         self._random = random.Random(20261124)  # noqa: S311
         self.policy = Policy()
@@ -70,7 +73,7 @@ class Webhooks:
 
     def _load(self) -> None:
         self._waiting = {
-            delivery["id"]: delivery["due"]
+            delivery["id"]: (delivery["due"], delivery["endpoint"])
             for delivery in self._sandbox.store.newest_first("_delivery")
             if delivery["status"] == "waiting"
         }
@@ -107,7 +110,7 @@ class Webhooks:
         }
         ctx.store.put("_delivery", endpoint["_owner"], delivery)
         if not dropped:
-            self._waiting[delivery["id"]] = delivery["due"]
+            self._waiting[delivery["id"]] = (delivery["due"], delivery["endpoint"])
 
     def _wants(self, endpoint: Json, ctx: "Context", event: Json) -> bool:
         if endpoint["status"] != "enabled":
@@ -128,17 +131,17 @@ class Webhooks:
         if self.policy.paused:
             return
         now = self._sandbox.clock.now().timestamp()
-        for identifier, due in list(self._waiting.items()):
-            if len(self._tasks) >= MAX_PARALLEL:
-                return
-            if due <= now and identifier not in self._tasks:
+        for identifier, (due, endpoint) in list(self._waiting.items()):
+            if due <= now and identifier not in self._tasks and self._busy[endpoint] < MAX_PARALLEL:
+                self._busy[endpoint] += 1
                 task = asyncio.create_task(self._attempt(identifier))
                 self._tasks[identifier] = task
-                task.add_done_callback(partial(self._finished, identifier))
+                task.add_done_callback(partial(self._finished, identifier, endpoint))
 
-    def _finished(self, identifier: str, _task: "asyncio.Task[None]") -> None:
+    def _finished(self, identifier: str, endpoint: str, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(identifier, None)
-        if len(self._tasks) == MAX_PARALLEL - 1:  # there was no room: others may be waiting
+        self._busy[endpoint] -= 1
+        if self._busy[endpoint] == MAX_PARALLEL - 1 and not task.cancelled():  # it was full: others may be waiting
             self.pump()
 
     async def _attempt(self, identifier: str) -> None:
@@ -187,7 +190,7 @@ class Webhooks:
         else:
             delivery["due"] = self._sandbox.clock.now().timestamp() + RETRY_AFTER_S[delivery["attempts"] - 1]
         if delivery["status"] == "waiting":
-            self._waiting[identifier] = delivery["due"]
+            self._waiting[identifier] = (delivery["due"], delivery["endpoint"])
         else:
             self._waiting.pop(identifier, None)
         store.put("_delivery", store.owner("_delivery", identifier) or "", delivery)
@@ -213,7 +216,7 @@ class Webhooks:
             seen.add(delivery["endpoint"])
             delivery |= {"status": "waiting", "attempts": 0, "due": self._sandbox.clock.now().timestamp()}
             store.put("_delivery", store.owner("_delivery", delivery["id"]) or "", delivery)
-            self._waiting[delivery["id"]] = delivery["due"]
+            self._waiting[delivery["id"]] = (delivery["due"], delivery["endpoint"])
         store.commit()
         return len(seen)
 
@@ -221,7 +224,7 @@ class Webhooks:
     def idle(self) -> bool:
         """Whether nothing is being sent and nothing is due."""
         now = self._sandbox.clock.now().timestamp()
-        return not self._tasks and not any(due <= now for due in self._waiting.values())
+        return not self._tasks and not any(due <= now for due, _ in self._waiting.values())
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:

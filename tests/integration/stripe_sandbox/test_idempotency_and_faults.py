@@ -28,6 +28,7 @@ def test_the_same_key_gives_the_same_object(client: stripe.StripeClient) -> None
     again = client.v1.payment_intents.create(INTENT, {"idempotency_key": "k"})
     assert (first.id, header(first, "idempotent-replayed")) == (again.id, None)
     assert header(again, "idempotent-replayed") == "true"
+    assert header(again, "original-request") == header(first, "request-id")
     assert count(client) == 1
 
 

@@ -211,3 +211,11 @@ def test_a_receiver_that_hangs_holds_up_no_request(hooked: SandboxServer) -> Non
     for _ in range(5):
         client.v1.customers.create()
     assert time.monotonic() - began < 2
+
+
+def test_a_receiver_that_hangs_takes_no_place_of_another(hooked: SandboxServer, receiver: Receiver) -> None:
+    client = hooked.client()
+    client.v1.webhook_endpoints.create({"url": "http://10.255.255.1/hangs", "enabled_events": ["*"]})
+    for _ in range(40):
+        client.v1.customers.create()
+    receiver.wait(lambda: len(receiver.received) == 40, timeout_s=4.0)
