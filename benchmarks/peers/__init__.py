@@ -1,0 +1,1 @@
+"""What else one could write: the same work by well-known means, each by its best figures."""
