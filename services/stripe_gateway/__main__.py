@@ -1,0 +1,3 @@
+from services.stripe_gateway.service import main
+
+main()

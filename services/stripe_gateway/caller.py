@@ -1,0 +1,230 @@
+"""The caller: makes the calls that are open, and writes down their outcome.
+
+The open calls are the work list, after a crash as in any other moment. A call is made again with the same key and the
+same parameters until Stripe has answered it; where the key cannot be relied on, we look first. No transaction is open
+while Stripe is asked.
+"""
+
+import asyncio
+import json
+import logging
+from datetime import timedelta
+from typing import Any
+
+from stripe import StripeClient
+
+from schemas.envelope import Envelope
+from services.runtime.bulk import bigint_array, text_array
+from services.runtime.clock import Clock
+from services.runtime.database import Connection, borrowed
+from services.runtime.decisions import Refused as RefusedOutcome
+from services.runtime.processor import Delivery
+from services.runtime.service import Runtime
+from services.stripe_gateway import handlers, metrics, reads
+from services.stripe_gateway.answers import Judged, Verdict
+from services.stripe_gateway.calls import send
+from services.stripe_gateway.keyed import Keyed
+from services.stripe_gateway.line import Line, TroubleError
+from services.stripe_gateway.listener import woken
+from services.stripe_gateway.local_commands import RecordAccount, RecordAnswer
+from services.stripe_gateway.looks import Look, look
+from services.stripe_gateway.readings import Answer, Answered, CardTrouble, Declined, Unanswered
+from services.stripe_gateway.recorder import Recorder
+from services.stripe_gateway.records import Attempt, Record
+from services.stripe_gateway.settings import GatewaySettings
+from services.stripe_gateway.translate import UnexpectedObjectError
+
+logger = logging.getLogger(__name__)
+
+MOST_IN_HAND = 2_000
+_GUARD_S = 0.5
+_OBSERVE_S = 2.0
+_MOST_LOOKS = 2
+"""Looks that find nothing while Stripe goes on answering 5xx: then an operator must see it."""
+_V2_KEY_LIFE = timedelta(days=29)
+"""Stripe keeps v2 keys for 30 days, v1 keys for one."""
+_COLUMNS = ", ".join(handlers.ATTEMPTS.names)
+
+
+class NotRecordedError(RuntimeError):
+    """Stripe answered, and the answer could not be written down (its key is parked): the call stays open."""
+
+
+class Caller:
+    """Runs the open calls of this replica's lanes. Belongs to one event loop."""
+
+    def __init__(
+        self, runtime: Runtime, settings: GatewaySettings, client: StripeClient, line: Line, recorder: Recorder
+    ) -> None:
+        self._runtime = runtime
+        self._clock: Clock = runtime.clock
+        self._client = client
+        self._line = line
+        self._recorder = recorder
+        self._look_after = timedelta(seconds=settings.stripe_look_after_s)
+        self._server_errors = settings.stripe_server_errors
+        self._keyed: Keyed[Attempt] = Keyed(self._work)
+
+    async def run(self, wake: asyncio.Event) -> None:
+        """Until cancelled."""
+        while True:
+            lanes = self._runtime.lanes()
+            in_hand = self._keyed.in_hand
+            if lanes and len(in_hand) < MOST_IN_HAND:
+                for attempt in await asyncio.to_thread(self._open_calls, lanes, in_hand):
+                    self._keyed.add(attempt.key, attempt.attempt_id, attempt)
+            await woken(wake, _GUARD_S)
+
+    async def close(self, patience_s: float) -> None:
+        """Let the calls under way end."""
+        await self._keyed.close(patience_s)
+
+    async def observe(self) -> None:
+        """Keep the figures about open calls, until cancelled."""
+        while True:
+            metrics.OPEN.set(len(self._keyed.in_hand))
+            opened_at, unknown = await asyncio.to_thread(self._figures)
+            age_s = (self._clock.now() - opened_at).total_seconds() if opened_at else 0.0
+            metrics.OLDEST.set(max(0.0, age_s))
+            metrics.UNKNOWN.set(unknown)
+            await asyncio.sleep(_OBSERVE_S)
+
+    # -- one call ------------------------------------------------------------------------------------------
+
+    async def _work(self, attempt: Attempt) -> None:
+        answer = await self._settle(attempt)
+        if answer is None:
+            return
+        if isinstance(answer, Unanswered):
+            logger.error("nobody knows the outcome of %s: %s", attempt.idempotency_key, answer.reason)
+        outcome = await self._recorder.record(self._delivery(attempt, answer))
+        if isinstance(outcome, RefusedOutcome):
+            raise NotRecordedError(f"{attempt.idempotency_key} was answered, but {outcome.code}: {outcome.detail}")
+
+    async def _settle(self, attempt: Attempt) -> Answer | None:
+        """Call until there is an answer. None: somebody else closed it, or the lane is another replica's now."""
+        tries = server_errors = fruitless = 0
+        while True:
+            try:
+                if self._is_old(attempt):
+                    found = await self._look(attempt)
+                    if found is not Look.ABSENT:
+                        return _answer_of(found)
+                reading = await self._line.ask(attempt.operation, lambda: send(self._client, attempt))
+                return Answered(reading=reading)
+            except UnexpectedObjectError as error:
+                return Unanswered(reason=str(error))
+            except TroubleError as trouble:
+                judged = trouble.judged
+            if judged.verdict is Verdict.SERVER_ERROR:
+                server_errors += 1
+                if server_errors % self._server_errors == 0:
+                    fruitless += 1
+                    found = await self._look(attempt)
+                    if found is not Look.ABSENT or fruitless >= _MOST_LOOKS:
+                        return _answer_of(found)
+            elif judged.verdict is not Verdict.RETRY:
+                return await self._final(attempt, judged)
+            await self._line.pause(tries)
+            tries += 1
+            if not await asyncio.to_thread(self._is_ours, attempt):
+                return None
+
+    async def _final(self, attempt: Attempt, judged: Judged) -> Answer:
+        """The answer that an error is."""
+        if judged.verdict is Verdict.DECLINE:
+            return judged.declined()
+        if judged.verdict is Verdict.LOOK:
+            found = await self._look(attempt)
+            if isinstance(found, Look) and judged.http_status < 500:
+                return judged.refused()
+            return _answer_of(found)
+        if attempt.operation == "create_transfer" and judged.http_status == 400 and not judged.code:
+            return await self._refused_transfer(attempt, judged)
+        logger.error("Stripe refused %s: %s %s", attempt.idempotency_key, judged.reason, judged.message)
+        return judged.refused()
+
+    async def _refused_transfer(self, attempt: Attempt, judged: Judged) -> Answer:
+        """A destination that cannot receive is refused without a code (STRIPE.md 1.4): the account itself tells."""
+        account_id = str(json.loads(attempt.parameters)["destination"])
+        try:
+            reading, metadata = await self._line.patiently("read", lambda: reads.account(self._client, account_id))
+        except TroubleError:
+            return judged.refused()
+        if reading.transfers == "active":
+            return judged.refused()
+        if trainer_id := metadata.get("trainer_id"):
+            # Payouts waits for the account to become able; so it must know that it is not.
+            command = RecordAccount(trainer_id=trainer_id, reading=reading)
+            await self._recorder.record(self._runtime.processor.delivery(command))
+        trouble = CardTrouble(code="account_cannot_receive", message=judged.message)
+        return Declined(trouble=trouble, http_status=judged.http_status, request_id=judged.request_id)
+
+    async def _look(self, attempt: Attempt) -> Answered | Declined | Look:
+        record = await asyncio.to_thread(self._record_of, attempt)
+        try:
+            return await self._line.patiently("look", lambda: look(self._client, attempt, record))
+        except TroubleError as trouble:
+            logger.warning("looking for %s: %s", attempt.idempotency_key, trouble.judged.reason)
+            return Look.UNCLEAR
+
+    def _is_old(self, attempt: Attempt) -> bool:
+        life = _V2_KEY_LIFE if attempt.operation == "create_account" else self._look_after
+        return self._clock.now() - attempt.opened_at > life
+
+    def _delivery(self, attempt: Attempt, answer: Answer) -> Delivery:
+        """As if the command itself were decided only now: what is said answers it, so it is known to be done."""
+        command = RecordAnswer(about_key=attempt.key, attempt_id=attempt.attempt_id, answer=answer)
+        envelope = Envelope(
+            attempt.attempt_id, command.type_name, self._runtime.processor.service, command.subject, self._clock.now(),
+            attempt.correlation_id, "", traceparent=attempt.traceparent,
+        )  # fmt: skip
+        return Delivery(envelope, command.key, command)
+
+    # -- the database, in threads of their own -------------------------------------------------------------
+
+    def _open_calls(self, lanes: frozenset[int], in_hand: frozenset[str]) -> list[Attempt]:
+        with borrowed(self._runtime.engine) as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM attempts WHERE state = 'open' "  # noqa: S608 - names are the table's own
+                "AND lane = ANY(%s::smallint[]) AND NOT attempt_id = ANY(%s::text[]) ORDER BY arrival LIMIT %s",
+                (bigint_array(sorted(lanes)), text_array(in_hand), MOST_IN_HAND - len(in_hand)),
+            ).fetchall()
+            connection.rollback()
+        return [Attempt(*row) for row in rows]
+
+    def _is_ours(self, attempt: Attempt) -> bool:
+        """Whether the call is still open, in a lane that is still ours."""
+        if attempt.lane not in self._runtime.lanes():
+            return False
+        with borrowed(self._runtime.engine) as connection:
+            row = connection.execute(
+                "SELECT state FROM attempts WHERE attempt_id = %s", (attempt.attempt_id,)
+            ).fetchone()
+            connection.rollback()
+        return row is not None and row[0] == "open"
+
+    def _record_of(self, attempt: Attempt) -> Record | None:
+        entity = handlers.ABOUT[attempt.operation]
+        with borrowed(self._runtime.engine) as connection:
+            found: list[Record] = entity.select(connection, entity.key_names[0], (attempt.about,))
+            connection.rollback()
+        return found[0] if found else None
+
+    def _figures(self) -> tuple[Any, int]:
+        with borrowed(self._runtime.engine) as connection:
+            return _figures(connection)
+
+
+def _figures(connection: Connection) -> tuple[Any, int]:
+    oldest = connection.execute("SELECT min(opened_at) FROM attempts WHERE state = 'open'").fetchone()
+    unknown = connection.execute("SELECT count(*) FROM attempts WHERE state = 'unknown'").fetchone()
+    connection.rollback()
+    return (oldest[0] if oldest else None), (unknown[0] if unknown else 0)
+
+
+def _answer_of(found: Answered | Declined | Look) -> Answer:
+    """A look as the answer to a call."""
+    if isinstance(found, Look):
+        return Unanswered(reason=f"Stripe did not answer, and a look at what is there says: {found.value}")
+    return found

@@ -1,0 +1,119 @@
+"""The line to Stripe: how each single try is made. Bounded, measured, shut for all while the key is refused."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from stripe import StripeError
+
+from services.stripe_gateway import metrics
+from services.stripe_gateway.answers import Judged, Verdict, judge
+from services.stripe_gateway.settings import GatewaySettings
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class TroubleError(Exception):
+    """Stripe did not do it, or nobody knows. `judged` says what to do."""
+
+    def __init__(self, judged: Judged) -> None:
+        super().__init__(judged.reason)
+        self.judged = judged
+
+
+class Line:
+    """Shared by everything that speaks with Stripe; belongs to one event loop."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings = settings
+        self._slots = asyncio.Semaphore(settings.stripe_parallel_calls)
+        self._accepted = asyncio.Event()
+        self._accepted.set()
+        self._probe_at = 0.0
+        self._probes = 0
+        metrics.HALTED.set(0)
+
+    async def ask(self, operation: str, request: Callable[[], Awaitable[T]], *, on_behalf: bool = False) -> T:
+        """One try. Raises TroubleError; a key that is not accepted is waited out, nothing is marked as failed by it."""
+        while True:
+            await self._pass()
+            try:
+                result = await self._try(operation, request, on_behalf=on_behalf)
+            except TroubleError as trouble:
+                if trouble.judged.verdict is Verdict.STOP:
+                    self._shut(trouble.judged)
+                    continue
+                if trouble.judged.http_status:
+                    self._open()
+                raise
+            self._open()
+            return result
+
+    async def patiently(self, operation: str, request: Callable[[], Awaitable[T]], *, on_behalf: bool = False) -> T:
+        """Try until there is an answer: for reading, which changes nothing. Raises TroubleError for a refusal."""
+        tries = 0
+        while True:
+            try:
+                return await self.ask(operation, request, on_behalf=on_behalf)
+            except TroubleError as trouble:
+                if trouble.judged.verdict not in (Verdict.RETRY, Verdict.SERVER_ERROR, Verdict.LOOK):
+                    raise
+                await self.pause(tries)
+                tries += 1
+
+    async def pause(self, tries: int) -> None:
+        """Full jitter: anything between nothing and a bound that doubles with each try (STRIPE.md 2.5)."""
+        most_s = min(self._settings.stripe_backoff_most_s, self._settings.stripe_backoff_first_s * 2 ** min(tries, 20))
+        await asyncio.sleep(random.uniform(0, most_s))  # noqa: S311 - jitter, not a secret
+
+    async def _try(self, operation: str, request: Callable[[], Awaitable[T]], *, on_behalf: bool) -> T:
+        async with self._slots:
+            began = time.perf_counter()
+            try:
+                result = await request()
+            except StripeError as error:
+                judged = judge(error, operation, on_behalf=on_behalf)
+                metrics.CALLS.labels(operation, judged.verdict.value).inc()
+                logger.info(
+                    "%s: %s (%s, request %s)", operation, judged.verdict.value, judged.reason, judged.request_id
+                )
+                raise TroubleError(judged) from None
+            finally:
+                metrics.CALL_TIME.labels(operation).observe(time.perf_counter() - began)
+        metrics.CALLS.labels(operation, "answered").inc()
+        return result
+
+    async def _pass(self) -> None:
+        """Through at once while the key is accepted; else one after another, with pauses, to find out."""
+        loop = asyncio.get_running_loop()
+        while not self._accepted.is_set():
+            wait_s = self._probe_at - loop.time()
+            if wait_s <= 0:
+                self._probe_at = loop.time() + self._settings.stripe_timeout_s  # the others wait for this one
+                return
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._accepted.wait()
+            except TimeoutError:
+                continue
+
+    def _shut(self, judged: Judged) -> None:
+        if self._accepted.is_set():
+            logger.error("Stripe does not accept our key (%s): nothing is called until it does", judged.reason)
+        self._accepted.clear()
+        metrics.HALTED.set(1)
+        pause_s = min(self._settings.stripe_backoff_most_s, self._settings.stripe_backoff_first_s * 2**self._probes)
+        self._probes = min(self._probes + 1, 20)
+        self._probe_at = asyncio.get_running_loop().time() + pause_s
+
+    def _open(self) -> None:
+        if not self._accepted.is_set():
+            logger.warning("Stripe accepts our key again")
+        self._accepted.set()
+        self._probes = 0
+        metrics.HALTED.set(0)

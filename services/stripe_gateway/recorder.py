@@ -1,0 +1,73 @@
+"""Writing down what Stripe said: everything that has come in goes into one transaction of the runtime."""
+
+import asyncio
+import logging
+
+from psycopg import OperationalError as PsycopgOperationalError
+from sqlalchemy.exc import OperationalError as SqlalchemyOperationalError
+
+from services.runtime.decisions import Outcome
+from services.runtime.processor import TRANSIENT, Batch, Delivery, Processor
+
+logger = logging.getLogger(__name__)
+
+_MOST = 500
+_PAUSE_FIRST_S = 0.1
+_PAUSE_MOST_S = 10.0
+_TRANSIENT = (*TRANSIENT, PsycopgOperationalError, SqlalchemyOperationalError)
+
+_Waiting = tuple[Delivery, "asyncio.Future[Outcome]"]
+
+
+class Recorder:
+    """`await record(delivery)` returns once it is committed. Belongs to one event loop."""
+
+    def __init__(self, processor: Processor) -> None:
+        self._processor = processor
+        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
+
+    async def record(self, delivery: Delivery) -> Outcome:
+        """What was decided about it; None also where it had been decided before. Raises what the decision raised."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait((delivery, future))
+        return await future
+
+    async def run(self) -> None:
+        """Until cancelled. Takes what is there; never waits to fill a batch."""
+        while True:
+            batch = [await self._waiting.get()]
+            while not self._waiting.empty() and len(batch) < _MOST:
+                batch.append(self._waiting.get_nowait())
+            await self._write(batch)
+
+    async def _write(self, batch: list[_Waiting]) -> None:
+        try:
+            outcomes = await self._committed([delivery for delivery, _ in batch])
+        except Exception as error:  # noqa: BLE001 - whatever a decision raises belongs to whoever asked for it
+            if len(batch) == 1:
+                _give(batch[0][1], error)
+                return
+            for single in batch:
+                await self._write([single])
+            return
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            _give(future, outcome)
+
+    async def _committed(self, deliveries: list[Delivery]) -> list[Outcome]:
+        pause_s = _PAUSE_FIRST_S
+        while True:
+            try:
+                return await asyncio.to_thread(self._processor.run, Batch(deliveries))
+            except _TRANSIENT as error:
+                logger.warning("writing down Stripe's word again in %.1f s: %s", pause_s, error)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _PAUSE_MOST_S)
+
+
+def _give(future: "asyncio.Future[Outcome]", result: Outcome | Exception) -> None:
+    if future.done():  # whoever asked was stopped meanwhile
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

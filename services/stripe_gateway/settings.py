@@ -1,0 +1,38 @@
+"""Settings that only the gateway has."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from services.runtime.settings import Settings
+
+
+class GatewaySettings(Settings):
+    """Where Stripe is, with which keys, and how patiently it is asked."""
+
+    stripe_api_key: SecretStr = SecretStr("")
+    stripe_api_base: str = "http://127.0.0.1:12111"
+    """Stripe's own address, or the sandbox's."""
+    stripe_webhook_secret: SecretStr = SecretStr("")
+    """Of the platform's endpoint; several, separated by commas, while one is rolled."""
+    stripe_connect_webhook_secret: SecretStr = SecretStr("")
+    """Of the endpoint for connected accounts, likewise."""
+    stripe_test_mode: bool = False
+    """Says that a test key at Stripe's own address is meant: a platform for trials."""
+    stripe_timeout_s: Annotated[float, Field(gt=0, le=120)] = 20.0
+    """Of one call. A call that took longer may have been done: it is asked again under its key."""
+    stripe_parallel_calls: Annotated[int, Field(ge=1, le=500)] = 32
+    stripe_backoff_first_s: Annotated[float, Field(gt=0)] = 0.5
+    """Upper end of the first pause before a call is made again; it doubles each time (full jitter)."""
+    stripe_backoff_most_s: Annotated[float, Field(gt=0)] = 30.0
+    stripe_look_after_s: Annotated[float, Field(gt=0)] = 23 * 3600.0
+    """A call older than this is looked up before it is made again: Stripe forgets its keys after 24 hours."""
+    stripe_server_errors: Annotated[int, Field(ge=1)] = 8
+    """So many times in a row Stripe may answer 5xx before we look whether it was done all the same."""
+    hosted_wait_s: Annotated[float, Field(gt=0)] = 8.0
+    """How long somebody who clicked a link waits for what the page needs."""
+
+
+def secrets_of(setting: SecretStr) -> tuple[str, ...]:
+    """The secrets in a comma-separated setting, none of them blank."""
+    return tuple(part.strip() for part in setting.get_secret_value().split(",") if part.strip())

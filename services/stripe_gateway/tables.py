@@ -1,0 +1,129 @@
+"""What the gateway stores."""
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, MetaData, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("attempt_id", Text, primary_key=True),
+    Column("arrival", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("lane", SmallInteger, nullable=False),
+    Column("about", Text, nullable=False, index=True),
+    Column("operation", Text, nullable=False),
+    Column("command_type", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("idempotency_key", Text, nullable=False, unique=True),
+    Column("target", Text, nullable=False),
+    Column("parameters", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("correlation_id", Text, nullable=False),
+    Column("traceparent", Text, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("closed_at", DateTime(timezone=True)),
+    Column("object_id", Text),
+    Column("http_status", SmallInteger),
+    Column("code", Text),
+    Column("message", Text),
+    Column("request_id", Text),
+    Index("attempts_open", "arrival", postgresql_where="state = 'open'"),
+    Index("attempts_unknown", "arrival", postgresql_where="state = 'unknown'"),
+    comment="Every call to Stripe. The open ones are the work list, also after a crash.",
+)
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("funding_id", Text, primary_key=True),
+    Column("contract_id", Text, nullable=False),
+    Column("milestone_id", Text, nullable=False),
+    Column("employer_id", Text, nullable=False),
+    Column("charge_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("payment_intent_id", Text, unique=True),
+    Column("payment_method_id", Text),
+    Column("attempt", Integer, nullable=False),
+    Column("last_failed_charge_id", Text),
+    comment="Payment intents, as we last told of them.",
+)
+
+transfers = Table(
+    "transfers",
+    metadata,
+    Column("payout_id", Text, primary_key=True),
+    Column("contract_id", Text, nullable=False),
+    Column("milestone_id", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("transfer_id", Text, unique=True),
+    comment="Transfers to trainers' accounts, one a payout.",
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("trainer_id", Text, primary_key=True),
+    Column("country", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("account_id", Text, unique=True),
+    Column("transfers", Text),
+    Column("requirements", JSONB, nullable=False),
+    Column("details_submitted", Boolean, nullable=False),
+    comment="Trainers' connected accounts, as we last told of them.",
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("employer_id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("customer_id", Text, unique=True),
+)
+
+payment_methods = Table(
+    "payment_methods",
+    metadata,
+    Column("payment_method_id", Text, primary_key=True),
+    Column("employer_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+)
+
+bank_payouts = Table(
+    "bank_payouts",
+    metadata,
+    Column("stripe_payout_id", Text, primary_key=True),
+    Column("trainer_id", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("arrival_at", DateTime(timezone=True)),
+    Column("failure_code", Text),
+    Column("transfer_ids", JSONB, nullable=False),
+    comment="Payouts from trainers' Stripe balances to their banks, as we last told of them.",
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("arrival", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("object_id", Text, nullable=False),
+    Column("lane", SmallInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    Column("handled_at", DateTime(timezone=True)),
+    Index("webhooks_received", "arrival", postgresql_where="state = 'received'"),
+    Index("webhooks_parked", "arrival", postgresql_where="state = 'parked'"),
+    comment="Every word from Stripe as it came, by its event id. It is a hint: the object is read anew.",
+)
