@@ -45,7 +45,8 @@ class Watcher(threading.Thread):
 
     def take(self, keys: Sequence[str]) -> list[Record]:
         """The events of these keys since the last call, once no more come for a moment."""
-        while time.monotonic() - self._last < _QUIET_S:
+        asked = time.monotonic()
+        while time.monotonic() - max(asked, self._last) < _QUIET_S:
             time.sleep(_QUIET_S / 4)
         with self._lock:
             taken = [record for record in self._seen if record.key in keys]
@@ -80,7 +81,7 @@ def main() -> None:
             result = step.act()
             for record in watcher.take(story.keys):
                 console.print(_line(record), soft_wrap=True)
-            console.print(f"    [green]{escape(result)}[/green]")
+            console.print(f"    [green]{escape(result)}[/green]", soft_wrap=True)
         _tell_books(console, story)
         _tell_analytics(console, story)
     finally:
@@ -98,7 +99,7 @@ def _tell_books(console: Console, story: Story) -> None:
     console.print("\n[bold]The ledger[/bold] (all contracts; debits positive)")
     for line in story.operator.get("/ledger/balances")["data"]:
         amount = show(line["amount_minor"], line["currency"])
-        console.print(f"    {line['account']:20} {amount:>18}   [dim]{line['meaning']}[/dim]")
+        console.print(f"    {line['account']:20} {amount:>18}   [dim]{line['meaning']}[/dim]", soft_wrap=True)
 
 
 def _tell_analytics(console: Console, story: Story) -> None:
