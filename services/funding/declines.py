@@ -41,6 +41,10 @@ _KNOWN: dict[str, tuple[str, RetryAdvice]] = {
         "The bank asked for authentication and did not get it. Fund again and confirm with your bank.",
         "try_again_later",
     ),
+    "payment_intent_canceled": (
+        "The charge was cancelled before it was paid. Fund again to begin a new one.",
+        "try_again_later",
+    ),
     "call_refused": (
         "Stripe did not accept the charge; an operator was told. Nothing was charged.",
         "use_another_method",

@@ -161,6 +161,18 @@ def check_tries(attempts: Sequence[Attempt], method_id: str, now: datetime) -> R
     return None
 
 
+def standing(fundings: Sequence[Funding]) -> Funding | None:
+    """The one of a milestone's fundings that speaks for it: one under way or with money in, else the latest.
+
+    A declined funding whose terms changed is followed by another, and may yet succeed late: the money that it
+    brought must be seen, whatever became of the later one.
+    """
+    return max(
+        fundings, key=lambda f: (f.state != states.FAILED, f.state != states.RELEASED, f.requested_at, f.funding_id),
+        default=None,
+    )  # fmt: skip
+
+
 def begin(
     milestone: Milestone,
     last: Funding | None,
@@ -172,7 +184,7 @@ def begin(
 ) -> Decided | Refused | Unchanged:
     """Begin a charge, or its next attempt after a decline.
 
-    `last`: this milestone's latest funding. `funding_id` is used where a new funding begins: the first, or one
+    `last`: this milestone's standing funding. `funding_id` is used where a new funding begins: the first, or one
     whose terms changed since the last was declined (its payment intent has another amount).
     """
     if last is not None and last.state in (*states.UNDER_WAY, states.FUNDED):
@@ -186,16 +198,22 @@ def begin(
     )  # fmt: skip
     if new.charge_minor > MAXIMUM_MINOR:
         return invalid("amount_too_large", f"with fees the charge is {show(new.charge_minor, new.currency)}: too large")
-    again = last is not None and last.payment_intent_id is not None and last.charge_minor == new.charge_minor
+    # The parts too, not the sum alone: another amount with other fees may come to the same charge.
+    again = last is not None and last.payment_intent_id is not None and _sums(last) == _sums(new)
     base = last if again and last is not None else new
     target = base.move(trigger)
     if target is None:
         return conflict("milestone_not_fundable", f"this milestone cannot be funded now ({base.state})")
     funding = replace(
-        base, state=target, attempt=base.attempt + 1, payment_method_id=method.payment_method_id, expires_at=None
-    )
+        base, state=target, attempt=base.attempt + 1, payment_method_id=method.payment_method_id,
+        fee_rule=new.fee_rule, expires_at=None,
+    )  # fmt: skip
     call = _confirm(funding) if again else _create(funding, milestone)
     return Decided(funding, (_requested(funding), call), ledger.charge_requested(posting, funding.charge_minor))
+
+
+def _sums(funding: Funding) -> tuple[int, int, int, str]:
+    return funding.amount_minor, funding.marketplace_fee_minor, funding.initiation_fee_minor, funding.currency
 
 
 def _requested(funding: Funding) -> said.FundingRequested:
@@ -292,12 +310,19 @@ def charged(
     return Decided(funding, (event,), entries, _ended(funding, "succeeded", posting.posted_at))
 
 
-def declined(funding: Funding, trigger: str, attempt: int, decline: Decline, answered: Posting) -> Decided | None:
-    """The charge was declined: nothing is held, another try may follow. A late word of an earlier attempt is stale."""
+def declined(
+    funding: Funding, trigger: str, attempt: int, decline: Decline, answered: Posting, *, cancelled: bool = False
+) -> Decided | None:
+    """The charge was declined: nothing is held, another try may follow. A late word of an earlier attempt is stale.
+
+    `cancelled`: Stripe cancelled the payment intent itself.
+    """
     target = funding.move(trigger)
     if target is None or attempt != funding.attempt:
         return None
-    funding = replace(funding, state=target, expires_at=None)
+    # A cancelled intent takes no further try: the next one begins with an intent of its own.
+    intent_id = None if cancelled else funding.payment_intent_id
+    funding = replace(funding, state=target, payment_intent_id=intent_id, expires_at=None)
     event = said.FundingFailed(
         contract_id=funding.contract_id,
         milestone_id=funding.milestone_id,
@@ -350,7 +375,7 @@ def release(
 
     `entries`: all of the milestone's. This is the one place where release is decided (ARCHITECTURE.md, rule 1).
     """
-    held_minor = ledger.owed_minor(entries, "held")
+    held_minor = ledger.owed_minor([entry for entry in entries if entry.currency == approved.currency], "held")
     still_held_minor = held_minor - approved.amount_minor
     target = funding.move(approved.type_name, "rest" if still_held_minor == 0 else "part") if funding else None
     if funding is None or funding.charge_id is None or target is None or still_held_minor < 0:

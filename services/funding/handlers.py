@@ -1,5 +1,6 @@
 """Which message goes to which decision of funding."""
 
+import logging
 from dataclasses import replace
 
 from schemas import funding as said
@@ -18,6 +19,8 @@ from services.runtime.bulk import Entity
 from services.runtime.decisions import Accepted, Outcome, Refused, Unchanged
 from services.runtime.handlers import Context, Handlers
 from services.runtime.workspace import Load, Workspace
+
+logger = logging.getLogger(__name__)
 
 HANDLERS = Handlers()
 
@@ -75,9 +78,7 @@ def milestone_cancelled(ctx: Context, cancelled: MilestoneCancelled) -> Outcome:
     said.FundMilestone,
     Load(MILESTONES, "milestone_id", lambda m, _: m.milestone_id),
     Load(FUNDINGS, "contract_id", lambda m, _: m.contract_id),
-    Load(
-        METHODS, "employer_id", lambda m, ws: row.employer_id if (row := ws.get(MILESTONES, m.milestone_id)) else None
-    ),
+    Load(METHODS, "employer_id", lambda m, ws: _employer_of(ws, m.milestone_id)),
 )
 def fund_milestone(ctx: Context, command: said.FundMilestone) -> Outcome:
     """Charge the employer and hold the money."""
@@ -90,7 +91,7 @@ def fund_milestone(ctx: Context, command: said.FundMilestone) -> Outcome:
 
 def _fund(ctx: Context, milestone: Milestone, wanted: str | None, trigger: str) -> Outcome:
     of_contract = ctx.find(FUNDINGS, "contract_id", milestone.contract_id)
-    last = _latest([funding for funding in of_contract if funding.milestone_id == milestone.milestone_id])
+    last = domain.standing([funding for funding in of_contract if funding.milestone_id == milestone.milestone_id])
     method = domain.choose_method(ctx.find(METHODS, "employer_id", milestone.employer_id), wanted)
     if isinstance(method, Refused):
         # What is under way or done needs no method any more.
@@ -145,20 +146,34 @@ def intent_created(ctx: Context, fact: stripe.PaymentIntentCreated) -> Outcome:
     return None
 
 
-@HANDLERS.on(stripe.PaymentIntentSucceeded, Load(FUNDINGS, "funding_id", lambda m, _: m.funding_id))
+@HANDLERS.on(
+    stripe.PaymentIntentSucceeded,
+    Load(FUNDINGS, "funding_id", lambda m, _: m.funding_id),
+    Load(ATTEMPTS, "milestone_id", lambda m, _: m.milestone_id),
+)
 def charged(ctx: Context, fact: stripe.PaymentIntentSucceeded) -> Outcome:
     """Hold the money."""
     funding = _funding(ctx, fact.funding_id)
     answered, posting = _posting(ctx, funding, "charge_answered"), _posting(ctx, funding, "charge_succeeded")
     _apply(ctx, domain.charged(funding, fact, answered, posting))
+    if funding.state == states.FAILED:
+        of_contract = ctx.find(FUNDINGS, "contract_id", funding.contract_id)
+        twice = [f for f in of_contract if f.milestone_id == funding.milestone_id and f.state != states.FAILED]
+        if len(twice) > 1:
+            logger.error("%s was charged twice: refund one of %s", funding.milestone_id, twice)
     return None
 
 
-@HANDLERS.on(stripe.PaymentIntentFailed, Load(FUNDINGS, "funding_id", lambda m, _: m.funding_id))
+@HANDLERS.on(
+    stripe.PaymentIntentFailed,
+    Load(FUNDINGS, "funding_id", lambda m, _: m.funding_id),
+    Load(ATTEMPTS, "milestone_id", lambda m, _: m.milestone_id),
+)
 def declined(ctx: Context, fact: stripe.PaymentIntentFailed) -> Outcome:
     """Say why, and what helps."""
     decline = explain(fact.code, fact.decline_code, fact.advice_code)
-    _decline(ctx, fact, fact.funding_id, fact.attempt, decline)
+    cancelled = fact.code == "payment_intent_canceled"
+    _decline(ctx, fact, fact.funding_id, fact.attempt, decline, cancelled=cancelled)
     return None
 
 
@@ -178,9 +193,12 @@ def call_refused(ctx: Context, fact: stripe.CallRefused) -> Outcome:
     return None
 
 
-def _decline(ctx: Context, fact: Message, funding_id: str, attempt: int, decline: Decline) -> None:
+def _decline(
+    ctx: Context, fact: Message, funding_id: str, attempt: int, decline: Decline, *, cancelled: bool = False
+) -> None:
     funding = _funding(ctx, funding_id)
-    _apply(ctx, domain.declined(funding, fact.type_name, attempt, decline, _posting(ctx, funding, "charge_answered")))
+    answered = _posting(ctx, funding, "charge_answered")
+    _apply(ctx, domain.declined(funding, fact.type_name, attempt, decline, answered, cancelled=cancelled))
 
 
 # -- releasing ---------------------------------------------------------------------------------------------
@@ -194,7 +212,7 @@ def _decline(ctx: Context, fact: Message, funding_id: str, attempt: int, decline
 def milestone_approved(ctx: Context, approved: MilestoneApproved) -> Outcome:
     """Release what the ledger covers, or refuse."""
     of_contract = ctx.find(FUNDINGS, "contract_id", approved.contract_id)
-    funding = _latest([funding for funding in of_contract if funding.milestone_id == approved.milestone_id])
+    funding = domain.standing([funding for funding in of_contract if funding.milestone_id == approved.milestone_id])
     posting = Posting(
         ctx.new_id("pst"), "funds_released", approved.milestone_id, approved.contract_id, approved.currency,
         ctx.envelope.id, ctx.now,
@@ -247,6 +265,8 @@ def method_detached(ctx: Context, fact: stripe.PaymentMethodDetached) -> Outcome
 @HANDLERS.on(said.SetDefaultPaymentMethod, Load(METHODS, "employer_id", lambda m, _: m.employer_id))
 def set_default_method(ctx: Context, command: said.SetDefaultPaymentMethod) -> Outcome:
     """Charge this one from now on."""
+    if (refused := payment_methods.may_change(command)) is not None:
+        return refused
     methods = ctx.find(METHODS, "employer_id", command.employer_id)
     decided = payment_methods.set_default(methods, command.payment_method_id)
     if isinstance(decided, Refused):
@@ -259,6 +279,8 @@ def set_default_method(ctx: Context, command: said.SetDefaultPaymentMethod) -> O
 @HANDLERS.on(said.RemovePaymentMethod, Load(METHODS, "employer_id", lambda m, _: m.employer_id))
 def remove_method(ctx: Context, command: said.RemovePaymentMethod) -> Outcome:
     """Forget one."""
+    if (refused := payment_methods.may_change(command)) is not None:
+        return refused
     under_way = any(
         funding.state in states.UNDER_WAY for funding in ctx.find(FUNDINGS, "employer_id", command.employer_id)
     )
@@ -280,6 +302,8 @@ def _apply(ctx: Context, decided: Decided | None) -> None:
     for entry in decided.entries:
         ctx.put(LEDGER, entry)
     if decided.attempt is not None:
+        # A success after a decline answers the same attempt anew: its row may be stored already.
+        ctx.find(ATTEMPTS, "milestone_id", decided.attempt.milestone_id)
         ctx.put(ATTEMPTS, decided.attempt)
     ctx.emit(*decided.said)
 
@@ -308,10 +332,6 @@ def _funding(ctx: Context, funding_id: str) -> Funding:
 def _employer_of(rows: Workspace, milestone_id: str) -> str | None:
     milestone = rows.get(MILESTONES, milestone_id)
     return milestone.employer_id if milestone else None
-
-
-def _latest(fundings: list[Funding]) -> Funding | None:
-    return max(fundings, key=lambda funding: (funding.requested_at, funding.funding_id), default=None)
 
 
 def _view(ctx: Context, funding: Funding | None) -> FundingView | None:

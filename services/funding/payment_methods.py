@@ -12,6 +12,14 @@ from services.runtime.decisions import Refused, Unchanged, conflict, not_found
 Changed = tuple[list[PaymentMethod], list[Message]]
 
 
+def may_change(command: said.SetDefaultPaymentMethod | said.RemovePaymentMethod) -> Refused | None:
+    """An employer changes its own methods; operators and services those of any."""
+    actor = command.actor
+    if actor.role in ("operator", "service") or (actor.role, actor.party_id) == ("employer", command.employer_id):
+        return None
+    return not_found("payment method", command.payment_method_id)
+
+
 def add(methods: Sequence[PaymentMethod], new: PaymentMethod) -> Changed:
     """A method was set up. The newest is the default: it is the one the employer has just chosen."""
     changed = [replace(method, is_default=False) for method in methods if method.is_default]

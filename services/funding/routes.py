@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from schemas.base import Identifier
 from schemas.funding import FundMilestone, RemovePaymentMethod, SetDefaultPaymentMethod
+from services.funding import domain
 from services.funding.handlers import ATTEMPTS, FUNDINGS, METHODS, MILESTONES
 from services.funding.ledger import ACCOUNTS
 from services.funding.tables import ledger_entries
@@ -58,11 +59,13 @@ def funding(milestone_id: Identifier, call: CallOf) -> FundingView:
     if call.caller.role in ("employer", "trainer") and call.caller.party_id != milestone.employer_id:
         raise Problem(404, "not_found", f"there is no milestone {milestone_id}")
     fundings = [f for f in call.find(FUNDINGS, "contract_id", milestone.contract_id) if f.milestone_id == milestone_id]
-    if not fundings:
+    found = domain.standing(fundings)
+    if found is None:
         raise Problem(404, "not_found", "no funding of this milestone was begun yet")
-    latest = max(fundings, key=lambda found: (found.requested_at, found.funding_id))
-    view = funding_view(latest, call.find(ATTEMPTS, "milestone_id", milestone_id))
-    view.next_action = next_action(latest, call.link_to("authenticate", latest.employer_id, latest.funding_id))
+    view = funding_view(found, call.find(ATTEMPTS, "milestone_id", milestone_id))
+    if call.caller.role == "employer":
+        # The link acts for the employer: whoever else may look must not be able to use it.
+        view.next_action = next_action(found, call.link_to("authenticate", found.employer_id, found.funding_id))
     return view
 
 
