@@ -8,9 +8,10 @@ from typing import get_args
 
 import httpx
 
+from deploy.local.errors import LocalError
 from deploy.local.layout import Layout
 from deploy.local.platform import ExternalBacking, Platform
-from deploy.local.services import FRONT_DOOR, SANDBOX, shell_without_secrets
+from deploy.local.services import FRONT_DOOR, SANDBOX, SERVICES, shell_without_secrets
 from schemas.base import Role
 from services.runtime.clock import MovableClock
 from services.runtime.tokens import issue
@@ -67,6 +68,9 @@ class RunningPlatform:
 @contextmanager
 def running_platform(backing: ExternalBacking | None = None) -> Iterator[RunningPlatform]:
     """The platform for as long as the block runs, by its own Kafka and PostgreSQL or by those of `backing`."""
+    absent = [service.name for service in SERVICES if not service.exists]
+    if absent:  # a story would wait for them step by step, for minutes
+        raise LocalError(f"not in this checkout: {', '.join(absent)}")
     with temporary_root() as root:
         platform = Platform(
             Layout(root), durable=False, front_door_port=None, backing=backing, shell=shell_without_secrets
