@@ -1,0 +1,331 @@
+"""Every decision about charges, and every refusal."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from schemas import funding as said
+from schemas import stripe
+from schemas.money import MAXIMUM_MINOR
+from services.funding import domain, states
+from services.funding.fees import Fees
+from services.runtime.decisions import Refused, Unchanged
+from tests.unit.funding.builders import (
+    EMPLOYER,
+    FEES,
+    INSUFFICIENT,
+    NOW,
+    OPERATOR,
+    SERVICE,
+    STRANGER,
+    TRAINER,
+    a_fact,
+    a_funding,
+    a_method,
+    a_milestone,
+    a_posting,
+    an_attempt,
+    approved,
+    decided,
+    held,
+    movements,
+    to_fund,
+)
+
+FUND = said.FundMilestone.type_name
+
+
+def refusal(found: object) -> tuple[str, str]:
+    assert isinstance(found, Refused), found
+    return found.kind, found.code
+
+
+def begin(last: domain.Funding | None, **given: Any) -> Any:
+    """Ask for the charge of 1,000.00 USD by `pm_1`."""
+    milestone, method, fees = (
+        given.get("milestone", a_milestone()), given.get("method", a_method()), given.get("fees", FEES)
+    )  # fmt: skip
+    return domain.begin(milestone, last, method, fees, FUND, "fnd_new", a_posting())
+
+
+def charge(funding: domain.Funding, **changed: Any) -> domain.Decided | None:
+    fact = a_fact("stripe.payment_intent_succeeded", **changed)
+    return domain.charged(funding, fact, a_posting("charge_answered"), a_posting("charge_succeeded"))
+
+
+def decline(funding: domain.Funding, attempt: int = 1, *, cancelled: bool = False) -> domain.Decided | None:
+    trigger = stripe.PaymentIntentFailed.type_name
+    answered = a_posting("charge_answered")
+    return domain.declined(funding, trigger, attempt, INSUFFICIENT, answered, cancelled=cancelled)
+
+
+# -- who may ask -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("actor", [EMPLOYER, OPERATOR, SERVICE], ids=lambda actor: actor.role)
+def test_the_employer_or_somebody_on_its_behalf_funds(actor: Any) -> None:
+    assert domain.may_fund(a_milestone(), to_fund(actor=actor)) is None
+
+
+@pytest.mark.parametrize(
+    ("milestone", "changed", "expected"),
+    [
+        (None, {}, ("not_found", "not_found")),
+        (a_milestone(), {"actor": STRANGER}, ("not_found", "not_found")),
+        (a_milestone(), {"contract_id": "ctr_2"}, ("not_found", "not_found")),
+        (a_milestone(), {"actor": TRAINER}, ("forbidden", "forbidden")),
+        (a_milestone(cancelled=True), {}, ("conflict", "milestone_not_fundable")),
+    ],
+)
+def test_nobody_else_funds(milestone: Any, changed: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert refusal(domain.may_fund(milestone, to_fund(**changed))) == expected
+
+
+# -- by which method ---------------------------------------------------------------------------------------
+
+OTHER = a_method(payment_method_id="pm_2", is_default=False)
+
+
+def test_the_default_is_charged_when_none_is_named() -> None:
+    assert domain.choose_method([OTHER, a_method()], None) == a_method()
+
+
+def test_the_named_one_is_charged() -> None:
+    assert domain.choose_method([a_method(), OTHER], "pm_2") == OTHER
+
+
+@pytest.mark.parametrize("methods", [[], [a_method(removed=True)]])
+def test_without_a_method_one_must_be_added(methods: list[domain.PaymentMethod]) -> None:
+    assert refusal(domain.choose_method(methods, None)) == ("conflict", "payment_method_required")
+
+
+def test_a_removed_or_foreign_method_is_not_charged() -> None:
+    methods = [a_method(), a_method(payment_method_id="pm_3", removed=True)]
+    for wanted in ("pm_3", "pm_9"):
+        assert refusal(domain.choose_method(methods, wanted)) == ("invalid", "unknown_payment_method")
+
+
+# -- how often ---------------------------------------------------------------------------------------------
+
+
+def tries(count: int, apart: timedelta = timedelta(hours=1), **changed: Any) -> list[domain.Attempt]:
+    return [an_attempt(attempt=n, ended_at=NOW - n * apart, **changed) for n in range(1, count + 1)]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "code"),
+    [
+        (tries(3), None),
+        (tries(4), "too_many_attempts"),
+        (tries(4, timedelta(hours=8)), None),
+        (tries(4, timedelta(hours=6)), None),
+        (tries(7, timedelta(days=2)), None),
+        (tries(8, timedelta(days=2)), "too_many_attempts"),
+        (tries(1, advice="do_not_try_again"), "use_another_method"),
+        (tries(1, timedelta(days=300), advice="do_not_try_again"), "use_another_method"),
+        (tries(8, payment_method_id="pm_2"), None),
+        (tries(8, outcome="succeeded"), None),
+    ],
+)
+def test_a_declined_method_is_tried_so_often_and_no_more(attempts: list[domain.Attempt], code: str | None) -> None:
+    found = domain.check_tries(attempts, "pm_1", NOW)
+    assert (found.code if found else None) == code
+
+
+# -- asking ------------------------------------------------------------------------------------------------
+
+
+def test_a_first_charge_says_all_its_parts_and_asks_for_an_intent() -> None:
+    made = decided(begin(None))
+    requested, create = made.said
+    assert isinstance(requested, said.FundingRequested)
+    assert isinstance(create, stripe.CreatePaymentIntent)
+    assert (requested.amount_minor, requested.marketplace_fee_minor, requested.initiation_fee_minor) == (
+        100_000, 10_000, 995,
+    )  # fmt: skip
+    assert requested.charge_minor == create.charge_minor == 110_995
+    assert (requested.funding_id, requested.attempt, create.funding_id) == ("fnd_new", 1, "fnd_new")
+    assert movements(made.entries) == [("charges_in_flight", 110_995), ("funding_in_flight", -110_995)]
+
+
+def test_a_retry_charges_the_same_intent_by_another_card() -> None:
+    made = decided(begin(a_funding("failed"), method=OTHER))
+    confirm = made.said[1]
+    assert isinstance(confirm, stripe.ConfirmPaymentIntent)
+    assert (confirm.payment_intent_id, confirm.payment_method_id, confirm.attempt) == ("pi_1", "pm_2", 2)
+    assert (made.funding.funding_id, made.funding.payment_method_id) == ("fnd_1", "pm_2")
+
+
+def test_the_retry_keeps_the_rule_that_applied_to_it() -> None:
+    made = decided(begin(a_funding("failed"), fees=Fees("fees_2026_07", 10_000, 995)))
+    assert made.funding.fee_rule == "fees_2026_07"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"milestone": a_milestone(amount_minor=90_000)},
+        {"fees": Fees("fees_2026_01", 10_000, 0)},
+        # The same charge of 1,109.95 USD, but less of it is for the work.
+        {"milestone": a_milestone(amount_minor=99_000), "fees": Fees("fees_2026_07", 11_000, 995)},
+        {"milestone": a_milestone(currency="eur")},
+    ],
+    ids=["amount", "no initiation fee", "same sum of other parts", "currency"],
+)
+def test_changed_terms_begin_a_charge_of_their_own(given: dict[str, Any]) -> None:
+    made = decided(begin(a_funding("failed"), **given))
+    assert isinstance(made.said[1], stripe.CreatePaymentIntent)
+    assert (made.funding.funding_id, made.funding.attempt, made.funding.payment_intent_id) == ("fnd_new", 1, None)
+
+
+def test_after_a_cancelled_intent_the_next_try_begins_a_new_one() -> None:
+    failed = decided(decline(a_funding("action_required"), cancelled=True)).funding
+    assert isinstance(decided(begin(failed)).said[1], stripe.CreatePaymentIntent)
+
+
+@pytest.mark.parametrize("state", ["processing", "action_required", "funded"])
+def test_asking_again_for_what_is_under_way_or_done_changes_nothing(state: str) -> None:
+    assert isinstance(begin(a_funding(state)), Unchanged)
+
+
+def test_a_milestone_is_paid_out_once() -> None:
+    assert refusal(begin(a_funding("released"))) == ("conflict", "milestone_not_fundable")
+
+
+@pytest.mark.parametrize(("amount_minor", "fits"), [(MAXIMUM_MINOR - 10_995, True), (MAXIMUM_MINOR - 10_994, False)])
+def test_the_charge_with_its_fees_must_not_be_too_large(amount_minor: int, fits: bool) -> None:
+    found = begin(None, milestone=a_milestone(amount_minor=amount_minor))
+    assert isinstance(found, domain.Decided) == fits
+
+
+@pytest.mark.parametrize("state", ["processing", "action_required", "funded", "released"])
+def test_money_that_came_in_speaks_for_the_milestone_whatever_failed_later(state: str) -> None:
+    stands = a_funding(state)
+    later = a_funding("failed", funding_id="fnd_2", requested_at=NOW + timedelta(days=1))
+    assert domain.standing([later, stands]) == stands
+    assert domain.standing([stands, later]) == stands
+
+
+def test_of_two_declined_charges_the_later_speaks() -> None:
+    later = a_funding("failed", funding_id="fnd_0", requested_at=NOW + timedelta(days=1))
+    assert domain.standing([later, a_funding("failed")]) == later
+    assert domain.standing([]) is None
+
+
+# -- Stripe's answers --------------------------------------------------------------------------------------
+
+
+def test_the_intent_is_charged_as_soon_as_it_exists() -> None:
+    made = decided(
+        domain.intent_created(a_funding("processing", payment_intent_id=None), a_fact("stripe.payment_intent_created"))
+    )
+    assert isinstance(made.said[0], stripe.ConfirmPaymentIntent)
+    assert made.funding.payment_intent_id == "pi_1"
+
+
+def test_an_intent_is_confirmed_once_for_its_creation() -> None:
+    assert domain.intent_created(a_funding("processing"), a_fact("stripe.payment_intent_created")) is None
+
+
+def test_a_charge_holds_the_amount_and_books_fees() -> None:
+    made = decided(charge(a_funding("processing")))
+    assert movements(made.entries) == [
+        ("charges_in_flight", -110_995),
+        ("funding_in_flight", 110_995),
+        ("stripe_balance", 110_995),
+        ("held", -100_000),
+        ("marketplace_fees", -10_995),
+        ("stripe_fees", 3_249),
+        ("stripe_balance", -3_249),
+    ]
+    (event,) = made.said
+    assert isinstance(event, said.MilestoneFunded)
+    assert (event.held_minor, event.charge_minor, event.stripe_fee_minor) == (100_000, 110_995, 3_249)
+    assert made.attempt is not None
+    assert made.attempt.outcome == "succeeded"
+
+
+def test_a_late_success_after_a_decline_counts_and_is_not_in_flight_any_more() -> None:
+    made = decided(charge(a_funding("failed")))
+    assert made.funding.state == states.FUNDED
+    assert movements(made.entries)[0] == ("stripe_balance", 110_995)
+
+
+@pytest.mark.parametrize("changed", [{"charge_minor": 110_994}, {"charge_minor": 110_996}, {"currency": "eur"}])
+def test_another_sum_than_was_asked_is_never_booked(changed: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="asked were 110995 usd"):
+        charge(a_funding("processing"), **changed)
+
+
+@pytest.mark.parametrize("state", ["funded", "released"])
+def test_a_success_is_booked_once(state: str) -> None:
+    assert charge(a_funding(state)) is None
+
+
+def test_a_decline_says_why_and_takes_the_charge_out_of_flight() -> None:
+    made = decided(decline(a_funding("processing")))
+    (event,) = made.said
+    assert isinstance(event, said.FundingFailed)
+    assert (event.code, event.advice, event.can_retry) == ("insufficient_funds", "try_again_later", True)
+    assert movements(made.entries) == [("charges_in_flight", -110_995), ("funding_in_flight", 110_995)]
+    assert made.attempt is not None
+    assert (made.attempt.outcome, made.attempt.payment_method_id) == ("failed", "pm_1")
+    assert made.funding.payment_intent_id == "pi_1"
+
+
+def test_stale_answers_of_an_earlier_attempt_are_ignored() -> None:
+    second = a_funding("processing", attempt=2)
+    assert decline(second, attempt=1) is None
+    action = a_fact("stripe.payment_intent_action_required", attempt=1)
+    assert domain.action_required(second, action, NOW) is None
+
+
+def test_authentication_is_asked_for_23_hours_and_the_charge_stays_in_flight() -> None:
+    fact = a_fact("stripe.payment_intent_action_required")
+    made = decided(domain.action_required(a_funding("processing"), fact, NOW))
+    (event,) = made.said
+    assert isinstance(event, said.FundingActionRequired)
+    assert made.funding.expires_at == event.expires_at == NOW + timedelta(hours=23)
+    assert list(made.entries) == []
+
+
+# -- releasing ---------------------------------------------------------------------------------------------
+
+
+def release(funding: domain.Funding | None, entries: Any, approval: Any) -> Any:
+    return domain.release(funding, entries, approval, a_posting("funds_released"))
+
+
+def test_a_part_then_the_rest() -> None:
+    part = decided(release(a_funding("funded"), held(), approved(40_000)))
+    (first,) = part.said
+    assert isinstance(first, said.FundsReleased)
+    assert (first.amount_minor, first.still_held_minor, first.charge_id) == (40_000, 60_000, "ch_1")
+    rest = decided(release(part.funding, [*held(), *part.entries], approved(60_000)))
+    assert rest.funding.state == states.RELEASED
+    assert movements(rest.entries) == [("held", 60_000), ("released", -60_000)]
+
+
+@pytest.mark.parametrize("amount_minor", [100_001, MAXIMUM_MINOR])
+def test_never_more_than_is_held(amount_minor: int) -> None:
+    refused = release(a_funding("funded"), held(), approved(amount_minor))
+    assert isinstance(refused, said.ReleaseRefused)
+    assert (refused.held_minor, refused.amount_minor, refused.release_id) == (100_000, amount_minor, "rel_1")
+
+
+def test_never_more_than_a_partial_release_left() -> None:
+    part = decided(release(a_funding("funded"), held(), approved(40_000)))
+    assert isinstance(release(part.funding, [*held(), *part.entries], approved(60_001)), said.ReleaseRefused)
+
+
+def test_another_currency_is_not_held() -> None:
+    refused = release(a_funding("funded"), held(), approved(40_000, currency="eur"))
+    assert isinstance(refused, said.ReleaseRefused)
+    assert refused.held_minor == 0
+
+
+def test_nothing_is_released_that_was_never_funded() -> None:
+    refused = release(None, [], approved(100))
+    assert isinstance(refused, said.ReleaseRefused)
+    assert refused.reason == "0.00 USD is held, 1.00 USD was to be released"
