@@ -26,7 +26,7 @@ class Lag(NamedTuple):
 
 
 def consumer_lag(bootstrap: str, database_url: str) -> list[Lag]:
-    """The lag of every service on every topic it listens to; a topic that is not there yet is left out.
+    """The lag of every service on every topic it listens to; a service that never consumed anything is left out.
 
     A service's position is in its own database (ARCHITECTURE.md "The way of a message"); one that keeps none there,
     as analytics, commits to Kafka. Raises KafkaException or psycopg.OperationalError when one does not answer.
@@ -49,6 +49,8 @@ def consumer_lag(bootstrap: str, database_url: str) -> list[Lag]:
         positions = _in_database(f"{database_url}/tranche_{service.name}")
         if positions is None:
             positions = _in_group(admin, service.name)
+        if positions is None:
+            continue
         for topic in read:
             behind = sum(
                 max(0, ends[place] - positions.get(place, starts[place])) for place in ends if place[0] == topic
@@ -76,9 +78,9 @@ def _in_database(url: str) -> Positions | None:
     return {(topic, partition): offset for topic, partition, offset in rows}
 
 
-def _in_group(admin: AdminClient, service: str) -> Positions:
-    """Positions committed to Kafka by the service's consumer group, whatever prefix its name has."""
-    positions: Positions = {}
+def _in_group(admin: AdminClient, service: str) -> Positions | None:
+    """Positions committed to Kafka by the service's consumer group, whatever prefix its name has; None: no group."""
+    positions: Positions | None = None
     for group in admin.list_consumer_groups().result(_TIMEOUT_S).valid:
         if group.group_id != service and not group.group_id.endswith((f"-{service}", f".{service}")):
             continue
@@ -87,5 +89,5 @@ def _in_group(admin: AdminClient, service: str) -> Positions:
             committed = asked[group.group_id].result(_TIMEOUT_S).topic_partitions
         except KafkaException:
             continue
-        positions |= {(tp.topic, tp.partition): tp.offset for tp in committed if tp.offset >= 0}
+        positions = (positions or {}) | {(tp.topic, tp.partition): tp.offset for tp in committed if tp.offset >= 0}
     return positions
