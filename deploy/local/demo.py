@@ -119,7 +119,7 @@ def _tell_analytics(console: Console, story: Story) -> None:
 
 def _totals(operator: Party) -> dict[str, int]:
     found = operator.get("/analytics/totals")["data"]
-    of_currency = next((line for line in found if line["currency"] == CURRENCY), {})
+    of_currency: dict[str, object] = next((line for line in found if line["currency"] == CURRENCY), {})
     return {name.removesuffix("_minor"): value for name, value in of_currency.items() if isinstance(value, int)}
 
 
