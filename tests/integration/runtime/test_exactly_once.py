@@ -1,0 +1,50 @@
+"""Effects happen exactly once, whatever is killed and whoever else reads the same partitions."""
+
+import time
+
+import pytest
+
+from tests.integration.runtime.world import World, eventually, told
+
+_KEYS = 30
+_EACH = 40
+
+
+def _send_load(world: World) -> dict[str, int]:
+    keys = [world.new_key() for _ in range(_KEYS)]
+    world.send(*(world.fact(key) for _ in range(_EACH) for key in keys))
+    return dict.fromkeys(keys, _EACH)
+
+
+def _assert_once(world: World, expected: dict[str, int]) -> None:
+    assert world.counts() == expected
+    assert told(world.published()) == {key: list(range(1, count + 1)) for key, count in expected.items()}
+
+
+def test_killed_in_the_middle_of_batches_everything_counts_once(world: World) -> None:
+    expected = _send_load(world)
+    process = world.process(TRANCHE_BATCH_SIZE="60", TOY_PAUSE_S="0.001")
+    eventually(lambda: sum(world.counts().values()) > 200, "some batches")
+    time.sleep(0.03)  # a batch takes 60 ms: this is the middle of one
+    world.kill(process)
+    assert sum(world.counts().values()) < _KEYS * _EACH, "it was killed too late to show anything"
+    world.process()  # the group gives it the partitions once the dead member's session has run out
+    eventually(lambda: world.counts() == expected, "all counted")
+    eventually(world.everything_is_published, "all published")
+    _assert_once(world, expected)
+
+
+def test_two_workers_on_the_same_partitions_do_no_harm(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.integration.runtime.toy.service.PAUSE_S", 0.0003)
+    zombie = world.make_processor(f"{world.name}zombie")  # another group: it is given every partition, too
+    expected = _send_load(world)
+    first, second = world.worker(batch_size=40), world.worker(zombie, batch_size=60)
+    with world.running(first, second, world.relay()):
+        eventually(lambda: first.assigned.is_set() and second.assigned.is_set(), "both at work")
+        expected = {key: 2 * count for key, count in expected.items()}
+        world.send(*(world.fact(key) for _ in range(_EACH) for key in expected))
+        eventually(lambda: sum(world.counts().values()) >= sum(expected.values()), "all counted")
+        time.sleep(0.3)  # the slower of the two comes to the end as well
+        eventually(world.everything_is_published, "all published")
+    _assert_once(world, expected)
+    assert world.rows("SELECT count(*) FROM parked_messages") == [(0,)]
