@@ -59,7 +59,7 @@ TOPICS: tuple[Topic, ...] = (
         "contracts.events",
         "contract_id",
         ("contracts",),
-        ("funding", "approvals", "payouts", *_EVERYBODY),
+        ("funding", "approvals", *_EVERYBODY),
         "Contracts, milestones and the status everybody sees.",
     ),
     Topic(

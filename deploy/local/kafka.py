@@ -63,7 +63,7 @@ group.coordinator.rebalance.protocols=classic,consumer
 group.consumer.min.heartbeat.interval.ms=100
 group.consumer.heartbeat.interval.ms=1000
 group.consumer.min.session.timeout.ms=1000
-group.consumer.session.timeout.ms=10000
+group.consumer.session.timeout.ms=5000
 group.min.session.timeout.ms=1000
 # Topics are made from the catalogue: a misspelt name must fail, not become a topic.
 auto.create.topics.enable=false
@@ -166,8 +166,7 @@ class Kafka:
                 "kafka.tools.StorageTool",
                 "format",
                 "--ignore-formatted",
-                "--cluster-id",
-                cluster_id,
+                f"--cluster-id={cluster_id}",  # one word: one id in 64 begins with a dash
                 "--config",
                 str(settings),
             ],
