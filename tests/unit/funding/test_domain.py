@@ -88,7 +88,8 @@ OTHER = a_method(payment_method_id="pm_2", is_default=False)
 
 
 def test_the_default_is_charged_when_none_is_named() -> None:
-    assert domain.choose_method([OTHER, a_method()], None) == a_method()
+    for methods in ([OTHER, a_method()], [a_method(), OTHER]):
+        assert domain.choose_method(methods, None) == a_method()
 
 
 def test_the_named_one_is_charged() -> None:

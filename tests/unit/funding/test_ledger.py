@@ -28,7 +28,7 @@ from tests.unit.funding.builders import (
     decided,
 )
 
-RULES = FundingSettings(auth_secret="a-secret-for-tests-of-at-least-32-bytes").fee_rules()  # type: ignore[arg-type]
+RULES = FundingSettings(auth_secret="a-secret-for-tests-of-at-least-32-bytes").fee_rules()
 
 
 def test_a_posting_that_does_not_sum_to_zero_is_never_made() -> None:
