@@ -51,12 +51,8 @@ TRANCHE = Contender("tranche", "tranche, one process", "services.funding", "fund
 TRANCHE_TWO = Contender(
     "tranche_two", "tranche, two processes", "services.funding", "funding", processes=2, members=2, is_peer=False
 )
-PLAIN = Contender(
-    "plain", "(a) plain FastStream + ORM", "benchmarks.peers.plain", "bench-plain", members=1, share=0.2
-)
-CORE = Contender(
-    "core_batches", "(b) Core, batches of 100", "benchmarks.peers.core_batches", "bench-core", members=1
-)
+PLAIN = Contender("plain", "(a) plain FastStream + ORM", "benchmarks.peers.plain", "bench-plain", members=1, share=0.2)
+CORE = Contender("core_batches", "(b) Core, batches of 100", "benchmarks.peers.core_batches", "bench-core", members=1)
 ON_KAFKA = (TRANCHE, TRANCHE_TWO, PLAIN, CORE)
 CEILING = "ceiling"
 CEILING_TITLE = "(c) ceiling: COPY, no Kafka"

@@ -74,7 +74,7 @@ def measure(
             if sorted(seen.keys) != sorted(order.contract_id for order in main):
                 raise BenchError(f"{contender.name}: the events are not those of the commands, one for each")
             latency = _latency(stage, watch, steady, plan.latency_warm_up) if paced else None
-            _check(stage, watch, contender, len(orders))
+            check_done(stage, watch, contender, len(orders))
     finally:
         watch.close()
     per_second, seconds = rate(seen.moments)
@@ -111,9 +111,9 @@ def _latency(stage: Stage, watch: Watch, orders: list[Order], warm_up: int) -> L
     return latency_of(delays[warm_up:])
 
 
-def _check(stage: Stage, watch: Watch, contender: Contender, count: int) -> None:
-    """Each command was done once: in the database and on both topics."""
-    deadline = time.monotonic() + _SETTLE_S
+def check_done(stage: Stage, watch: Watch, contender: Contender, count: int, settle_s: float = _SETTLE_S) -> None:
+    """Each of so many commands was done once: in the database and on both topics. Raises BenchError when not."""
+    deadline = time.monotonic() + settle_s
     while True:
         found = {
             "fundings": stage.count("SELECT count(*) FROM fundings"),
@@ -130,7 +130,7 @@ def _check(stage: Stage, watch: Watch, contender: Contender, count: int) -> None
 
 
 def measure_ceiling(stage: Stage, plan: Plan) -> Run:
-    """The same rows by COPY and UPDATE, with nothing else around them. Its process makes the rows, then waits for us."""
+    """The same rows by COPY and UPDATE, and nothing else. Its process makes the rows, then waits for us."""
     count = max(1_000, round(plan.commands * CEILING_SHARE))
     stage.fresh([])
     command = [sys.executable, "-m", "benchmarks.peers.ceiling", stage.database_url, str(count)]

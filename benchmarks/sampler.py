@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -79,7 +80,7 @@ def main() -> None:
         target.write_text(json.dumps(summed(samples)))
 
 
-def summed(samples: "Counter[Sample]") -> dict[str, Any]:
+def summed(samples: Mapping[Sample, int]) -> dict[str, Any]:
     """The samples by stage and by function."""
     stages: dict[str, dict[str, dict[str, int]]] = {}
     functions: dict[str, Counter[str]] = {}

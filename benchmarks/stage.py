@@ -192,12 +192,8 @@ def open_stage(*, durable: bool = True) -> Iterator[Stage]:
     with temporary_root() as root:
         layout = Layout(root)
         ports, processes = layout.ports(), layout.processes()
-        kafka = Kafka(
-            home=layout.kafka, jars=Jars(layout.tools), ports=ports, processes=processes, heap_mb=_HEAP_MB
-        )
-        postgres = Postgres(
-            home=layout.postgres, tools=layout.tools, ports=ports, processes=processes, durable=durable
-        )
+        kafka = Kafka(home=layout.kafka, jars=Jars(layout.tools), ports=ports, processes=processes, heap_mb=_HEAP_MB)
+        postgres = Postgres(home=layout.postgres, tools=layout.tools, ports=ports, processes=processes, durable=durable)
         with ThreadPoolExecutor() as both:
             bootstrap, url = both.submit(kafka.start), both.submit(postgres.start)
         stage = Stage(bootstrap.result(), url.result(), processes, ports)

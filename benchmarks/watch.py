@@ -10,7 +10,8 @@ from benchmarks.stage import BenchError
 from schemas.catalogue import topic_named
 
 EVENTS = "funding.events"
-_AT_ONCE = 5_000
+_STEPS = 20
+"""In so many steps at least the events are taken, so that there is a first and a last moment."""
 
 
 @dataclass
@@ -42,9 +43,10 @@ class Watch:
         """Leave."""
         self._consumer.close()
 
-    def take(self, count: int, limit_s: float, at_once: int = _AT_ONCE) -> Seen:
+    def take(self, count: int, limit_s: float) -> Seen:
         """Wait for so many events. Raises BenchError when they do not come in time."""
         seen = Seen()
+        at_once = max(1, count // _STEPS)
         give_up = time.monotonic() + limit_s
         while len(seen.keys) < count:
             records = self._consumer.consume(min(at_once, count - len(seen.keys)), timeout=0.02)

@@ -43,9 +43,7 @@ class Order:
     def headers(self, now: datetime) -> Headers:
         """As any service writes them."""
         return write_headers(
-            Envelope(
-                self.command_id, FundMilestone.type_name, "bench", self.milestone_id, now, self.command_id, ""
-            )
+            Envelope(self.command_id, FundMilestone.type_name, "bench", self.milestone_id, now, self.command_id, "")
         )
 
 

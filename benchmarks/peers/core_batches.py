@@ -1,6 +1,5 @@
-"""(b) The same by SQLAlchemy Core: batches of 100 in one transaction, rows read by key lists, written by executemany."""
+"""(b) The same by SQLAlchemy Core: batches of 100 a transaction, rows read by key lists and written by executemany."""
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +17,7 @@ from services.funding import tables as funding_tables
 from services.funding.domain import Attempt, Decided, Funding, Milestone, PaymentMethod
 
 GROUP = "bench-core"
-BATCH = int(os.environ.get("BENCH_BATCH", "100"))
+BATCH = 100
 
 _WANTED = bindparam("wanted", type_=ARRAY(Text))
 
@@ -43,7 +42,7 @@ class CoreBatches:
     """The service."""
 
     def __init__(self) -> None:
-        self._engine = service.open_engine(2)
+        self._engine = service.open_engine(1)
         self._relay: OutboxRelay | None = None
 
     def relay(self) -> OutboxRelay:
