@@ -262,7 +262,8 @@ class World:
     def everything_is_published(self) -> bool:
         """Whether the cursor stands at the log's end."""
         ((behind,),) = self.rows(
-            "SELECT coalesce((SELECT max(sequence) FROM event_log), 0) - coalesce((SELECT max(sequence) FROM relay_cursor), 0)"
+            "SELECT coalesce((SELECT max(sequence) FROM event_log), 0) "
+            "- coalesce((SELECT max(sequence) FROM relay_cursor), 0)"
         )
         return bool(behind <= 0)
 

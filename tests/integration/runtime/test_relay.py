@@ -1,0 +1,98 @@
+"""From the log to Kafka: each line once, in order, whoever publishes and however often it begins again."""
+
+import time
+
+from schemas.envelope import write_headers
+from services.runtime.lanes import lane_of
+from services.runtime.processor import Batch
+from services.runtime.relay import LogAheadError, Relay
+from tests.integration.runtime.world import World, eventually, told
+
+
+def _say(world: World, key: str, count: int = 1) -> None:
+    world.processor.run(Batch([world.delivery(world.command(key)) for _ in range(count)]))
+
+
+def _publish(world: World) -> None:
+    with world.running(world.relay()):
+        eventually(world.everything_is_published, "all published")
+
+
+def _others_say(world: World, key: str, count: int) -> None:
+    """Another service's records in the same partition."""
+    envelope, message = world.command(key)
+    headers = write_headers(envelope._replace(source="someone_else", sequence=10**6))
+    body = message.model_dump_json().encode()
+    world.produce(*[("funding.events", lane_of(key), key.encode(), body, headers)] * count)
+
+
+def test_a_cursor_set_back_repeats_nothing(world: World) -> None:
+    keys = [world.new_key() for _ in range(5)]
+    for key in keys:
+        _say(world, key, 20)
+    _publish(world)
+    world.execute("UPDATE relay_cursor SET sequence = 7")
+    _say(world, keys[0])
+    _publish(world)
+    assert told(world.published()) == {key: list(range(1, 22 if key == keys[0] else 21)) for key in keys}
+
+
+def test_a_cursor_set_back_repeats_nothing_where_others_wrote_after_us(world: World) -> None:
+    key = world.new_key()
+    _say(world, key, 3)
+    _publish(world)
+    _others_say(world, key, 450)  # more than the first look back
+    world.execute("UPDATE relay_cursor SET sequence = 0")
+    _say(world, key)
+    _publish(world)
+    assert told(world.published()) == {key: [1, 2, 3, 4]}
+
+
+def test_a_database_older_than_the_topics_stops_it(world: World) -> None:
+    key = world.new_key()
+    _say(world, key, 5)
+    _publish(world)
+    world.execute("DELETE FROM event_log WHERE sequence > 2")
+    world.execute("SELECT setval('event_log_sequence', 2)")
+    world.execute("UPDATE relay_cursor SET sequence = 2")
+    _say(world, key)
+    relay = world.relay()
+    relay.start()
+    relay.join(10)
+    assert not relay.is_alive()
+    assert isinstance(relay.failure, LogAheadError)
+    assert "holds number 5" in str(relay.failure)
+    assert told(world.published()) == {key: [1, 2, 3, 4, 5]}
+
+
+def _leads(world: World) -> set[int]:
+    rows = world.rows(
+        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 7021 AND objid = 2 AND objsubid = 2 "
+        "AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    return {pid for (pid,) in rows}
+
+
+def test_one_leads_and_the_other_takes_over_when_its_process_is_killed(world: World) -> None:
+    first = world.process()
+    leader = eventually(lambda: _leads(world), "a leader")
+    with world.running(world.relay()):
+        key = world.new_key()
+        _say(world, key, 50)
+        time.sleep(0.7)  # longer than the one that waits takes to look again
+        assert _leads(world) == leader
+        _say(world, key, 50)
+        world.kill(first)
+        _say(world, key, 50)
+        eventually(lambda: _leads(world) not in (set(), leader), "another leader")
+        eventually(world.everything_is_published, "all published")
+    assert told(world.published()) == {key: list(range(1, 151))}
+
+
+def test_a_stopped_relay_publishes_what_is_committed(world: World) -> None:
+    key = world.new_key()
+    relay: Relay = world.relay()
+    with world.running(relay):
+        eventually(lambda: _leads(world), "it leads")
+        _say(world, key, 200)
+    assert told(world.published()) == {key: list(range(1, 201))}
