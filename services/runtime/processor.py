@@ -221,6 +221,7 @@ class Processor:
     def _bury(self, connection: Connection, record: Record, key: str, reason: str, *, parked: bool) -> Line:
         """A dead letter, as a line of the log; when `parked`, the key waits from here on."""
         now = self.clock.now()
+        reason = _text(reason.encode(errors="backslashreplace"))  # an error may quote the bytes that caused it
         letter = DEAD_LETTERS[self.service](
             dead_key=key,
             letter_id=self.ids.new("dl", now),
@@ -328,7 +329,8 @@ _PARKED = Refused(
 
 
 def _text(value: bytes | None) -> str:
-    return (value or b"").decode(errors="backslashreplace")
+    """Any bytes as text that PostgreSQL takes: what is no UTF-8, and NUL, is shown escaped."""
+    return (value or b"").decode(errors="backslashreplace").replace("\0", "\\x00")
 
 
 def _move_streams_seen(connection: Connection, moved: dict[tuple[str, str], int]) -> None:

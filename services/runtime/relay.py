@@ -15,6 +15,7 @@ import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka import Message as KafkaRecord
 
+from schemas.catalogue import TOPICS
 from schemas.envelope import Envelope, write_headers
 from services.runtime import metrics
 from services.runtime.clock import Clock
@@ -129,7 +130,12 @@ class Relay(threading.Thread):
         ).fetchone()
         last_given = int(row[0]) if row else 0
         partitions = {(line.topic, lane_of(line.key)) for line in doubtful}
-        partitions |= _partitions_of(self._brokers, f"{self._service}.events")
+        partitions |= {
+            (topic.name, partition)
+            for topic in TOPICS
+            if self._service in topic.producers and topic.name.endswith(".events")
+            for partition in range(topic.partitions)
+        }
         written = last_numbers(self._brokers, self._service, partitions)
         ahead = {partition: number for partition, number in written.items() if number > last_given}
         if ahead:
@@ -199,12 +205,6 @@ def _highest(consumer: Consumer, source: str, windows: dict[Partition, tuple[int
         if headers.get("ce_source") == source.encode() and "ce_sequence" in headers:
             highest[partition] = max(highest.get(partition, 0), int(headers["ce_sequence"] or 0))
     return highest
-
-
-def _partitions_of(bootstrap: str, topic: str) -> set[Partition]:
-    producer = Producer({"bootstrap.servers": bootstrap})
-    found = producer.list_topics(topic, timeout=10).topics[topic]
-    return {(topic, partition) for partition in found.partitions}
 
 
 class _Acknowledged:

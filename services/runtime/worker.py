@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaRecord
@@ -29,6 +29,10 @@ BACKOFF_MOST_S = 10.0
 """A database that restarts is back within seconds; longer pauses would only add delay after it is."""
 _LAG_EVERY_S = 1.0
 _TRANSIENT = (*TRANSIENT, PsycopgOperationalError, SqlalchemyOperationalError)
+
+
+class _LetGoError(Exception):
+    """The worker is to stop while the database is in trouble: the batch in hand is left to the next owner."""
 
 
 class Worker(threading.Thread):
@@ -89,6 +93,8 @@ class Worker(threading.Thread):
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:
+            # Asked anew: a topic that is made again while we run is assigned anew, under another id.
+            self._ids |= topic_ids(self._settings.kafka_bootstrap, {p.topic for p in partitions})
             consumer.incremental_assign(beginnings(self._engine, consumer, partitions, self._ids))
         except PositionLostError as error:
             # An exception in a callback surfaces in poll(); keep the first one, which says what to do.
@@ -115,8 +121,11 @@ class Worker(threading.Thread):
         batch = self._read(records)
         if not batch.positions:
             return
-        with metrics.BATCH_TIME.time():
-            self._decide(batch)
+        try:
+            with metrics.BATCH_TIME.time():
+                self._decide(batch)
+        except _LetGoError:
+            return
         metrics.COMMITS.inc()
         metrics.BATCH_SIZE.observe(len(records))
         self._tell_onlookers(consumer, batch)
@@ -153,31 +162,41 @@ class Worker(threading.Thread):
     def _decide(self, batch: Batch) -> None:
         """Run a batch; when one of its messages breaks it, run them one by one and park that one."""
         try:
-            self._retrying(batch)
+            self._retrying(lambda: self._run(batch))
+        except _LetGoError:
+            raise
         except Exception as error:
-            if len(batch.deliveries) == 1 and not batch.unreadable:
-                logger.exception("%s cannot be handled", batch.deliveries[0].envelope.type)
-                reason = f"{type(error).__name__}: {error}"
-                self._processor.park(batch.deliveries[0], reason, batch.positions, batch.topic_ids)
+            if len(batch.deliveries) + len(batch.unreadable) > 1:
+                for single in _one_by_one(batch):
+                    self._decide(single)
                 return
-            for single in _one_by_one(batch):
-                self._decide(single)
+            if batch.unreadable:
+                raise  # a dead letter that cannot be written: stop rather than lose it
+            delivery = batch.deliveries[0]
+            logger.exception("%s cannot be handled", delivery.envelope.type)
+            reason = f"{type(error).__name__}: {error}"
+            self._retrying(lambda: self._processor.park(delivery, reason, batch.positions, batch.topic_ids))
 
-    def _retrying(self, batch: Batch) -> None:
+    def _run(self, batch: Batch) -> None:
+        outcomes = self._processor.run(batch)
+        for delivery, outcome in zip(batch.deliveries, outcomes, strict=True):
+            metrics.outcome(delivery.envelope.type, outcome)
+
+    def _retrying(self, act: Callable[[], None]) -> None:
+        """Do it until no trouble of the database is in the way."""
         pause_s = BACKOFF_FIRST_S
         while True:
             try:
-                outcomes = self._processor.run(batch)
+                act()
             except _TRANSIENT as error:
                 if self._stopping.is_set():
-                    return  # nothing was committed: the next owner reads the same records
+                    # Nothing was committed and nothing after it may be: the next owner reads the same records.
+                    raise _LetGoError from error
                 metrics.RETRIES.labels(type(error).__name__).inc()
                 logger.warning("trying the batch again in %.1f s: %s", pause_s, error)
                 self._stopping.wait(pause_s * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
                 pause_s = min(2 * pause_s, BACKOFF_MOST_S)
             else:
-                for delivery, outcome in zip(batch.deliveries, outcomes, strict=True):
-                    metrics.outcome(delivery.envelope.type, outcome)
                 return
 
     # -- telling -------------------------------------------------------------------------------------------
@@ -203,6 +222,9 @@ class Worker(threading.Thread):
 def read_record(record: Record) -> Delivery:
     """A record as a message. Raises UnreadableRecordError."""
     envelope = read_headers(record.headers)
+    if "\0" in envelope.id or "\0" in envelope.source:
+        # PostgreSQL's text has no NUL: the look-up by these would fail, and parking the message as well.
+        raise UnreadableRecordError("the headers ce_id and ce_source must not contain NUL")
     message = read_body(envelope.type, record.body)
     key = message.key
     if message.topic != record.topic:
