@@ -4,6 +4,7 @@ import errno
 import json
 import random
 import socket
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from deploy.local.locks import only_one
 _LOWEST = 18_000
 _HIGHEST = 31_999
 _TRIES = 200
+_LETTING_GO_S = 2.0
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -47,6 +49,16 @@ def free_port(preferred: int | None = None, taken: Iterable[int] = ()) -> int:
     raise LocalError(f"no free loopback port between {_LOWEST} and {_HIGHEST}: end some servers on this machine")
 
 
+def _becomes_free(port: int) -> bool:
+    """A killed process lets go of its port a moment after it is dead: its threads end one by one."""
+    give_up = time.monotonic() + _LETTING_GO_S
+    while not is_free(port):
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 class Ports:
     """The ports of one platform by name, in a file: a restart listens where it listened before."""
 
@@ -62,7 +74,7 @@ class Ports:
         with only_one(self._path.with_suffix(".lock")):  # services start side by side
             ports = self._read()
             port = ports.get(name)
-            if port is not None and (running or is_free(port)):
+            if port is not None and (running or _becomes_free(port)):
                 return port
             others = [other for key, other in ports.items() if key != name]
             ports[name] = free_port(preferred, others)
