@@ -2,18 +2,13 @@
 
 from base64 import b64decode
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
-from fastapi.testclient import TestClient
 
 from schemas.envelope import write_headers
-from services.runtime.http import Gate, build_app
 from services.runtime.lanes import lane_of
 from services.runtime.processor import Batch
-from services.runtime.tokens import issue
-from tests.integration.runtime.toy import service as toy
-from tests.integration.runtime.world import SECRET, World, eventually
+from tests.integration.runtime.world import World, eventually
 
 
 @pytest.fixture
@@ -54,7 +49,8 @@ def test_a_gap_parks_its_key_and_others_of_the_lane_go_on(at_work: World) -> Non
 def test_what_waits_stays_in_its_order(at_work: World) -> None:
     key = at_work.new_key()
     at_work.send(*(at_work.fact(key, version=version) for version in range(2, 40)))
-    offsets = [offset for offset, _ in eventually(lambda: len(p := at_work.parked(key)) == 38 and p, "all wait")]
+    eventually(lambda: len(at_work.parked(key)) == 38, "all wait")
+    offsets = [offset for offset, _ in at_work.parked(key)]
     assert offsets == sorted(offsets)
     headers = at_work.rows("SELECT headers ->> 'ce_streamversion' FROM parked_messages WHERE key = %s ORDER BY id", key)
     assert [int(version) for (version,) in headers] == list(range(2, 40))
@@ -64,10 +60,8 @@ def test_a_parked_key_is_a_conflict_over_http(at_work: World) -> None:
     key = at_work.new_key()
     at_work.send(at_work.fact(key, version=2))
     eventually(lambda: at_work.parked(key), "parked")
-    app = build_app("toy", Gate(at_work.processor, at_work.engine, at_work.settings), dict)
-    app.include_router(toy.router)
-    token = issue(SECRET, "service", "svc_1", datetime.now(UTC))
-    answer = TestClient(app).post(f"/v1/counters/{key}", json={}, headers={"Authorization": f"Bearer {token}"})
+    with at_work.serving() as http:
+        answer = http.post(f"/counters/{key}", json={})
     assert (answer.status_code, answer.json()["code"]) == (409, "parked")
     assert key not in at_work.counts()
 
@@ -91,6 +85,7 @@ def test_a_command_that_breaks_parks_its_key(at_work: World) -> None:
     assert letter.parked
 
 
+_COMMAND_TYPE = b"funding.set_default_payment_method.v1"
 _NO_MESSAGES = {
     "no headers": (lambda world, key: (b"{}", []), "the header ce_specversion is missing"),
     "no JSON": (lambda world, key: (b"\xff\x00{", _headers(world, key)), "the body is no contracts.milestone_added.v1"),
@@ -99,7 +94,7 @@ _NO_MESSAGES = {
         "'contracts.unheard_of.v1' is not in the catalogue",
     ),
     "another topic's": (
-        lambda world, key: (_command(world, key), _headers(world, key, ce_type=b"funding.set_default_payment_method.v1")),
+        lambda world, key: (_command(world, key), _headers(world, key, ce_type=_COMMAND_TYPE)),
         "belongs on funding.commands, not on contracts.events",
     ),
     "another key": (

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import psycopg
+import uvicorn
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from deploy.local.kafka import create_topics
@@ -25,12 +28,14 @@ from schemas.envelope import Envelope, read_body, read_headers, write_headers
 from schemas.funding import SetDefaultPaymentMethod
 from services.runtime.clock import SystemClock
 from services.runtime.database import migrate, open_engine
+from services.runtime.http import Gate, build_app
 from services.runtime.ids import IdSource
 from services.runtime.lanes import lane_of
 from services.runtime.positions import topic_ids
 from services.runtime.processor import Delivery, Processor, Record
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
+from services.runtime.tokens import issue
 from services.runtime.worker import Worker
 from tests.integration.runtime.toy import service as toy
 from tests.platform.backing import Backing
@@ -145,6 +150,24 @@ class World:
             )  # fmt: skip
         self._processes.append(process)
         return process
+
+    @contextmanager
+    def serving(self) -> Iterator[httpx.Client]:
+        """Its HTTP side, with a caller's token."""
+        app = build_app(self.name, Gate(self.processor, self.engine, self.settings), dict)
+        app.include_router(toy.router)
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        eventually(lambda: server.started, "the server")
+        port = server.servers[0].sockets[0].getsockname()[1]
+        headers = {"Authorization": f"Bearer {issue(SECRET, 'service', 'svc_1', datetime.now(UTC))}"}
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}/v1", headers=headers, trust_env=False, timeout=15
+        ) as client:
+            yield client
+        server.should_exit = True
+        thread.join(10)
 
     def log_file(self, number: int) -> Path:
         """Where the process of this number writes."""
