@@ -9,7 +9,7 @@ import psycopg
 
 from deploy.local.layout import Layout
 
-_PACKAGES = ("confluent-kafka", "psycopg", "pydantic", "SQLAlchemy", "asyncpg", "faststream", "uvloop")
+_PACKAGES = ("confluent-kafka", "psycopg", "pydantic", "SQLAlchemy", "asyncpg", "faststream")
 
 
 def describe(server_url: str, tools: Path) -> dict[str, str]:
