@@ -79,7 +79,11 @@ class Workspace:
         return [row for key in sorted(keys) if getattr(row := rows[key], column) == value]
 
     def put(self, entity: Entity[R], record: R) -> None:
-        """Write a row: new, or in place of the one with the same primary key."""
+        """Write a row: new, or in place of the one with the same primary key.
+
+        A row that is stored must have been seen here before (`Load`, `get` or `find`); else it is taken for new, and
+        the database refuses it when the batch is flushed.
+        """
         key = entity.key_of(record)
         self._remember(entity, key, record)
         self._changed.setdefault(entity, {})[key] = record

@@ -1,0 +1,134 @@
+"""What a decision sees of the database, and that any value comes back as it was written."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import count
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.runtime.bulk import Entity
+from services.runtime.database import Connection
+from services.runtime.workspace import Workspace
+from tests.platform.backing import Backing
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One column of each kind."""
+
+    id: str
+    owner: str
+    note: str | None
+    amount_minor: int | None
+    yes: bool
+    at: datetime | None
+    day: date | None
+    more: Any
+
+
+THINGS = Entity(
+    Table(
+        "things", MetaData(),
+        Column("id", Text, primary_key=True), Column("owner", Text, nullable=False), Column("note", Text),
+        Column("amount_minor", BigInteger), Column("yes", Boolean, nullable=False),
+        Column("at", DateTime(timezone=True)),
+        Column("day", Date), Column("more", JSONB, nullable=False),
+    ),
+    Thing,
+)  # fmt: skip
+_NUMBERS = count()
+
+
+@pytest.fixture(scope="module")
+def connection(platform: Backing) -> Iterator[Connection]:
+    with psycopg.connect(platform.new_database("bulk")) as connection:
+        connection.execute(
+            "CREATE TABLE things (id text PRIMARY KEY, owner text NOT NULL, note text, amount_minor bigint, "
+            "yes boolean NOT NULL, at timestamptz, day date, more jsonb NOT NULL)"
+        )
+        yield connection
+
+
+def _thing(identifier: str, owner: str = "o", note: str | None = None) -> Thing:
+    return Thing(identifier, owner, note, None, False, None, None, {})
+
+
+_NASTY = st.text(st.sampled_from("\\\t\n\r\"{},N'ul \x01ß€😀a"), max_size=12) | st.sampled_from(
+    ["NULL", r"\N", r"\.", ""]
+)
+_TEXT = _NASTY | st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20)
+_VALUES = st.tuples(
+    _TEXT, st.none() | _TEXT, st.none() | st.integers(-(2**63), 2**63 - 1), st.booleans(),
+    st.none() | st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)),
+    st.none() | st.dates(), st.dictionaries(_TEXT, st.none() | _TEXT | st.booleans(), max_size=2),
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(_VALUES, _VALUES), min_size=1, max_size=5))
+def test_any_value_comes_back_as_it_was_written(connection: Connection, pairs: list[tuple[Any, Any]]) -> None:
+    ids = [f"t{next(_NUMBERS)}\\\"{{,\t'" for _ in pairs]
+    inserted = [Thing(identifier, *before) for identifier, (before, _) in zip(ids, pairs, strict=True)]
+    THINGS.copy(connection, inserted)
+    assert sorted(THINGS.select(connection, "id", ids), key=lambda t: t.id) == sorted(inserted, key=lambda t: t.id)
+    updated = [Thing(identifier, *after) for identifier, (_, after) in zip(ids, pairs, strict=True)]
+    THINGS.update(connection, updated)
+    assert sorted(THINGS.select(connection, "id", ids), key=lambda t: t.id) == sorted(updated, key=lambda t: t.id)
+
+
+@pytest.fixture
+def stored(connection: Connection) -> Iterator[Workspace]:
+    """Two rows of the owner `o` and one of `p`, committed by nobody: the test rolls back."""
+    connection.commit()
+    THINGS.copy(connection, [_thing("a"), _thing("b"), _thing("c", "p")])
+    yield Workspace(connection)
+    connection.rollback()
+
+
+def _ids(things: list[Thing]) -> list[str]:
+    return [thing.id for thing in things]
+
+
+def test_get_finds_a_stored_row_and_none_for_another(stored: Workspace) -> None:
+    assert stored.get(THINGS, "a") == _thing("a")
+    assert stored.get(THINGS, "z") is None
+
+
+def test_a_row_put_before_it_was_fetched_is_the_newer_one(stored: Workspace) -> None:
+    stored.put(THINGS, _thing("a", note="new"))
+    assert [thing.note for thing in stored.find(THINGS, "owner", "o")] == ["new", None]
+
+
+def test_find_sees_rows_that_were_put(stored: Workspace) -> None:
+    stored.put(THINGS, _thing("aa"))
+    assert _ids(stored.find(THINGS, "owner", "o")) == ["a", "aa", "b"]
+    stored.put(THINGS, _thing("bb"))
+    assert _ids(stored.find(THINGS, "owner", "o")) == ["a", "aa", "b", "bb"]
+
+
+def test_find_follows_a_changed_column(stored: Workspace) -> None:
+    assert _ids(stored.find(THINGS, "owner", "o")) == ["a", "b"]
+    stored.put(THINGS, _thing("a", "p"))
+    assert _ids(stored.find(THINGS, "owner", "o")) == ["b"]
+    assert _ids(stored.find(THINGS, "owner", "p")) == ["a", "c"]
+
+
+def test_a_flush_inserts_what_is_new_and_updates_what_was_stored(stored: Workspace, connection: Connection) -> None:
+    assert stored.get(THINGS, "a")
+    stored.put(THINGS, _thing("a", note="changed"))
+    stored.put(THINGS, _thing("d", note="first"))
+    stored.put(THINGS, _thing("d", note="second"))
+    stored.flush()
+    assert [thing.note for thing in Workspace(connection).find(THINGS, "owner", "o")] == ["changed", None, "second"]
+
+
+def test_updating_a_row_that_is_not_there_is_an_error(stored: Workspace, connection: Connection) -> None:
+    with pytest.raises(RuntimeError, match="0 of 1 rows were there"):
+        THINGS.update(connection, [_thing("nowhere")])
