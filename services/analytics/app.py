@@ -77,7 +77,9 @@ class Analytics:
         self.settler = Settler(self.app, self.table, self.book, self.progress, clock)
         facts = self.app.topic(*TOPICS, key_type=bytes, value_type=bytes)
         self.app.agent(facts, name="facts")(self._follow)
+        self.app.on_partitions_assigned.connect(self._assigned, weak=False)
         self.app.on_partitions_revoked.connect(self._revoked, weak=False)
+        self._bounds: asyncio.Task[tuple[dict[Partition, int], dict[Partition, int]]] | None = None
         self._failure: BaseException | None = None
 
     async def start(self) -> None:
@@ -114,28 +116,41 @@ class Analytics:
             for partition, offset in self.progress.next_offsets().items()
         }
 
+    async def _assigned(self, _: Any, assigned: set[Any], **__: Any) -> None:
+        # Looked up now, beside the recovery, and not after it: by then a fetch that waits for new records holds the
+        # same connection, for a second and a half.
+        self._bounds = asyncio.create_task(self._look_up({tp for tp in assigned if tp.topic in TOPICS}))
+
+    async def _look_up(self, sources: set[Any]) -> tuple[dict[Partition, int], dict[Partition, int]]:
+        consumer = self.app.consumer
+        committed, earliest, ends = await asyncio.gather(
+            consumer.seek_to_committed(), consumer.earliest_offsets(*sources), consumer.highwaters(*sources)
+        )
+        return {tp: committed.get(tp) or earliest[tp] for tp in sources}, {tp: ends[tp] for tp in sources}
+
     async def _recovered(self) -> None:
         """Faust has read the changelog of this assignment, and begins with the facts when this returns."""
+        bounds = self._bounds
+        if bounds is None:
+            return
         try:
-            await self._begin(self.app.consumer_generation_id)
+            positions, ends = await bounds
         except Exception as error:  # noqa: BLE001 - Faust would drop it and wait for ever
             self._failure = error
-
-    async def _begin(self, generation: int) -> None:
-        consumer = self.app.consumer
-        sources = {partition for partition in consumer.assignment() if partition.topic in TOPICS}
-        committed = await consumer.seek_to_committed()
-        earliest = await consumer.earliest_offsets(*sources)
-        ends = await consumer.highwaters(*sources)
-        if generation != self.app.consumer_generation_id:
             return
-        self._fill_book({partition.partition for partition in sources})
-        self.progress.begin({tp: committed.get(tp) or earliest[tp] for tp in sources}, ends)
+        if bounds is not self._bounds:
+            return  # assigned anew meanwhile, and to be recovered anew
+        self._fill_book({number for _, number in positions})
+        self.progress.begin(positions, ends)
         if not self.progress.whole:
             logger.warning(
                 "holds %d of %d partitions and so counts nothing: another replica runs, or a topic is missing",
                 self.progress.assigned, len(ALL),
             )  # fmt: skip
+
+    async def _revoked(self, *_: Any, **__: Any) -> None:
+        self._bounds = None
+        self.progress.end()
 
     def _fill_book(self, partitions: set[int]) -> None:
         self.book.clear()
@@ -145,9 +160,6 @@ class Analytics:
                 self.book.add(place.window, part.sums)
             else:
                 del self.table.data[key]
-
-    async def _revoked(self, *_: Any, **__: Any) -> None:
-        self.progress.end()
 
     async def _follow(self, stream: Any) -> None:
         async for event in stream.noack().events():

@@ -16,5 +16,5 @@ class AnalyticsSettings(Settings):
     analytics_session_s: Annotated[float, Field(ge=1, le=60)] = 6.0
     """How long Kafka takes a silent member for alive: the longest wait of a restart after a kill. Not below the
     broker's `group.min.session.timeout.ms`, 6 s where it was not changed."""
-    analytics_replication: Annotated[int, Field(ge=-1)] = -1
-    """Copies of the changelog topic; -1: the broker's own default."""
+    analytics_replication: Annotated[int, Field(ge=1)] = 1
+    """Copies of the changelog topic when Faust creates it: 3 where there are brokers for it."""
