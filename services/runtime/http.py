@@ -26,7 +26,7 @@ from services.runtime.database import Connection, borrowed
 from services.runtime.decisions import Outcome, Refused, View
 from services.runtime.ids import derived_id, is_older_than
 from services.runtime.problems import MEDIA_TYPE, Problem, install
-from services.runtime.processor import Batch, Processor
+from services.runtime.processor import PARKED, Batch, Processor
 from services.runtime.settings import Settings
 from services.runtime.tokens import Caller, HostedLink, HostedPage
 
@@ -119,7 +119,7 @@ class Call:
 
         def keep(connection: Connection, outcomes: list[Outcome]) -> None:
             answered.append(_answer(outcomes[0], status, hints or {}, shown))
-            if self.idempotency_key is not None:
+            if self.idempotency_key is not None and outcomes[0] is not PARKED:
                 self._keep(connection, *answered[0])
 
         try:

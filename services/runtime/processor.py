@@ -37,6 +37,15 @@ logger = logging.getLogger(__name__)
 
 TRANSIENT = (errors.OperationalError, errors.DeadlockDetected, errors.SerializationFailure)
 """Trouble of the database, not of a message: try the same batch again."""
+NOT_TRANSIENT = (errors.ProgramLimitExceeded,)
+"""An OperationalError by its class, but a message's fault (a text too long for its index): it would hold for ever."""
+
+_KEY_SHOWN = 200
+_REASON_SHOWN = 2_000
+_HEADERS_SHOWN = 40_000
+_BODY_SHOWN_BYTES = 480_000
+"""What a dead letter shows, so that it fits into a record itself and never stops the relay: Kafka takes 1 MB, base64
+adds a third, JSON may write a character with six. What is larger stands whole where the letter points to."""
 
 
 class Record(NamedTuple):
@@ -116,7 +125,8 @@ class Processor:
         """Set a message aside with its key: it cannot be handled, all other keys go on. Moves the position."""
         with borrowed(self._engine) as connection:
             lines: list[Line] = []
-            due = self._take(connection, Batch([delivery], positions=positions), lines)
+            # Its stream's version does not move: nothing that is parked was seen, so a redrive can go on from there.
+            due, _ = self._take(connection, Batch([delivery], positions=positions), lines)
             if due[0] is not None and delivery.record is not None:
                 lines.append(self._bury(connection, delivery.record, delivery.key, reason, parked=True))
             event_log.append(connection, lines)
@@ -125,7 +135,9 @@ class Processor:
 
     def _run(self, connection: Connection, batch: Batch, within: AfterDecisions | None) -> list[Outcome]:
         lines: list[Line] = []
-        due = self._take(connection, batch, lines)
+        due, moved = self._take(connection, batch, lines)
+        if moved:
+            _move_streams_seen(connection, moved)
         workspace = Workspace(connection)
         self._load(workspace, [delivery for delivery in due if isinstance(delivery, Delivery)])
         now = self.clock.now()
@@ -142,7 +154,10 @@ class Processor:
 
     # -- 1 and 2: what is due ------------------------------------------------------------------------------
 
-    def _take(self, connection: Connection, batch: Batch, lines: list[Line]) -> list[Delivery | Refused | None]:
+    def _take(
+        self, connection: Connection, batch: Batch, lines: list[Line]
+    ) -> tuple[list[Delivery | Refused | None], dict[tuple[str, str], int]]:
+        """What is to be decided, in the batch's order; and the versions of the streams once that is done."""
         lanes = {lane_of(delivery.key) for delivery in batch.deliveries}
         lanes.update(partition for _, partition in batch.positions)
         commands = [d.envelope.id for d in batch.deliveries if d.message.is_command]
@@ -181,7 +196,7 @@ class Processor:
 
     def _sift(
         self, connection: Connection, batch: Batch, known: "_Known", lines: list[Line]
-    ) -> list[Delivery | Refused | None]:
+    ) -> tuple[list[Delivery | Refused | None], dict[tuple[str, str], int]]:
         due: list[Delivery | Refused | None] = []
         moved: dict[tuple[str, str], int] = {}
         for delivery in batch.deliveries:
@@ -189,7 +204,7 @@ class Processor:
             if record is not None and record.offset < known.positions.get((record.topic, record.partition), 0):
                 due.append(None)
             elif key in known.parked:
-                due.append(_PARKED if record is None else None)
+                due.append(PARKED if record is None else None)
                 if record is not None:
                     self._queue_behind(connection, record, key, "waits behind an earlier message of its key")
             elif delivery.message.is_command:
@@ -212,9 +227,7 @@ class Processor:
                         known.parked.add(key)
             else:
                 due.append(delivery)
-        if moved:
-            _move_streams_seen(connection, moved)
-        return due
+        return due, moved
 
     # -- what cannot be handled ----------------------------------------------------------------------------
 
@@ -222,14 +235,22 @@ class Processor:
         """A dead letter, as a line of the log; when `parked`, the key waits from here on."""
         now = self.clock.now()
         reason = _text(reason.encode(errors="backslashreplace"))  # an error may quote the bytes that caused it
+        reason = reason[:_REASON_SHOWN]
+        key = key[:_KEY_SHOWN]
+        headers = {name: _text(value) for name, value in record.headers}
+        body = record.body or b""
+        if len(body) > _BODY_SHOWN_BYTES or sum(map(len, [*headers, *headers.values()])) > _HEADERS_SHOWN:
+            reason += " (too large to be shown whole: read it from its topic)"
+            body = body[:_BODY_SHOWN_BYTES]
+            headers = _cut(headers)
         letter = DEAD_LETTERS[self.service](
             dead_key=key,
             letter_id=self.ids.new("dl", now),
             topic_name=record.topic,
             partition=record.partition,
             offset=record.offset,
-            headers={name: _text(value) for name, value in record.headers},
-            body_base64=b64encode(record.body or b"").decode(),
+            headers=headers,
+            body_base64=b64encode(body).decode(),
             reason=reason,
             parked=parked,
         )
@@ -321,16 +342,27 @@ class _Known(NamedTuple):
     parked: set[str]
 
 
-_PARKED = Refused(
+PARKED = Refused(
     "conflict",
     "parked",
     "something that came before could not be handled; an operator was told, try again when it is resolved",
 )
+"""The answer over HTTP while a key is parked. It passes, so it is never kept for an Idempotency-Key."""
 
 
 def _text(value: bytes | None) -> str:
     """Any bytes as text that PostgreSQL takes: what is no UTF-8, and NUL, is shown escaped."""
     return (value or b"").decode(errors="backslashreplace").replace("\0", "\\x00")
+
+
+def _cut(headers: dict[str, str]) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    left = _HEADERS_SHOWN
+    for name, value in headers.items():
+        if (left := left - len(name) - len(value)) < 0:
+            break
+        kept[name] = value
+    return kept
 
 
 def _move_streams_seen(connection: Connection, moved: dict[tuple[str, str], int]) -> None:

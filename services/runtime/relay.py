@@ -18,6 +18,7 @@ from confluent_kafka import Message as KafkaRecord
 from schemas.catalogue import TOPICS
 from schemas.envelope import Envelope, write_headers
 from services.runtime import metrics
+from services.runtime.bulk import bigint_array
 from services.runtime.clock import Clock
 from services.runtime.database import Connection
 from services.runtime.event_log import CHANNEL, Logged, read
@@ -34,12 +35,13 @@ _ASIDE_S = 0.5
 _AGAIN_S = 1.0
 _TAIL_STEP = 200
 _FLUSH_S = 30.0
+_ARRIVE_S = 5.0
 
 Partition = tuple[str, int]
 
 
 class LogAheadError(RuntimeError):
-    """Kafka holds numbers that the database never gave: the database was restored from an older backup."""
+    """Kafka holds numbers that this database never gave, or gave to others: it was restored from an older backup."""
 
 
 class Relay(threading.Thread):
@@ -70,6 +72,11 @@ class Relay(threading.Thread):
             except (psycopg.OperationalError, KafkaException) as error:
                 logger.warning("the relay begins again: %s", error)
                 self._stopping.wait(_AGAIN_S)
+            except Exception as error:
+                # Whatever it is, a service that decides and does not publish must not look healthy.
+                logger.exception("the relay stopped")
+                self.failure = error
+                return
             finally:
                 metrics.RELAY_LEADER.set(0)
 
@@ -79,9 +86,9 @@ class Relay(threading.Thread):
                 return
         metrics.RELAY_LEADER.set(1)
         connection.execute(f"LISTEN {CHANNEL}")
-        producer = _Acknowledged(self._brokers)
         cursor = self._cursor(connection)
         written = self._written(connection, cursor)
+        producer = _Acknowledged(self._brokers)
         try:
             self._follow(connection, producer, cursor, written)
         finally:
@@ -123,13 +130,12 @@ class Relay(threading.Thread):
         metrics.RELAY_DELAY.observe(max(0.0, (self._clock.now() - lines[0].time).total_seconds()))
 
     def _written(self, connection: Connection, cursor: int) -> dict[Partition, int]:
-        """For each partition that the chunk beyond the cursor goes to: the last number Kafka holds of ours."""
-        doubtful = read(connection, cursor, CHUNK)
-        row = connection.execute(
-            "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_log_sequence"
-        ).fetchone()
-        last_given = int(row[0]) if row else 0
-        partitions = {(line.topic, lane_of(line.key)) for line in doubtful}
+        """For each partition that lines beyond the cursor go to: the last number Kafka holds of ours.
+
+        All lines beyond it, not one chunk: the database may have lost several moves of the cursor in a crash.
+        """
+        doubtful = connection.execute("SELECT DISTINCT topic, key FROM event_log WHERE sequence > %s", (cursor,))
+        partitions = {(topic, lane_of(key)) for topic, key in doubtful.fetchall()}
         partitions |= {
             (topic.name, partition)
             for topic in TOPICS
@@ -137,15 +143,23 @@ class Relay(threading.Thread):
             for partition in range(topic.partitions)
         }
         written = last_numbers(self._brokers, self._service, partitions)
-        ahead = {partition: number for partition, number in written.items() if number > last_given}
-        if ahead:
-            (topic, partition), number = next(iter(ahead.items()))
-            raise LogAheadError(
-                f"{topic}[{partition}] holds number {number} of {self._service}, whose log has only given "
-                f"{last_given}: the database is older than the topics (a restored backup?). Nothing is published "
-                "until an operator has reconciled them."
-            )
-        return written
+        self._compare(connection, written)
+        return {partition: number for partition, (number, _) in written.items()}
+
+    def _compare(self, connection: Connection, written: dict[Partition, tuple[int, str]]) -> None:
+        """Whether what Kafka holds is what the log holds. Raises LogAheadError."""
+        rows = connection.execute(
+            "SELECT sequence, event_id FROM event_log WHERE sequence = ANY(%s::bigint[])",
+            (bigint_array(number for number, _ in written.values()),),
+        )
+        ours: dict[int, str] = dict(rows.fetchall())
+        for (topic, partition), (number, event_id) in written.items():
+            if ours.get(number) != event_id:
+                raise LogAheadError(
+                    f"{topic}[{partition}] holds number {number} of {self._service} as {event_id}, and its log holds "
+                    f"{ours.get(number, 'nothing')} there: the database is older than the topics (a restored backup?). "
+                    "Nothing is published until an operator has reconciled them."
+                )
 
 
 def _leads(connection: Connection) -> bool:
@@ -153,11 +167,11 @@ def _leads(connection: Connection) -> bool:
     return bool(row and row[0])
 
 
-def last_numbers(bootstrap: str, source: str, partitions: set[Partition]) -> dict[Partition, int]:
-    """The highest `ce_sequence` of a source in each partition, read backwards from its end; none where it has none.
+def last_numbers(bootstrap: str, source: str, partitions: set[Partition]) -> dict[Partition, tuple[int, str]]:
+    """The highest `ce_sequence` of a source in each partition, with its `ce_id`; none where it has none.
 
-    On a topic with several producers the last record may be another's, so windows of growing size are read back
-    until one of the source's own is found or the partition's start is reached.
+    Read backwards: on a topic with several producers the last record may be another's, so windows of growing size
+    are read until one of the source's own is found or the partition's start is reached.
     """
     if not partitions:
         return {}
@@ -165,7 +179,7 @@ def last_numbers(bootstrap: str, source: str, partitions: set[Partition]) -> dic
         {"bootstrap.servers": bootstrap, "group.id": f"tail-{source}", "enable.auto.commit": False,
          "auto.offset.reset": "error", "enable.partition.eof": True, "fetch.wait.max.ms": 10}
     )  # fmt: skip
-    found: dict[Partition, int] = {}
+    found: dict[Partition, tuple[int, str]] = {}
     try:
         ends = {p: consumer.get_watermark_offsets(TopicPartition(*p), timeout=10) for p in sorted(partitions)}
         windows = {p: (max(low, high - _TAIL_STEP), high) for p, (low, high) in ends.items() if high > low}
@@ -181,9 +195,11 @@ def last_numbers(bootstrap: str, source: str, partitions: set[Partition]) -> dic
     return found
 
 
-def _highest(consumer: Consumer, source: str, windows: dict[Partition, tuple[int, int]]) -> dict[Partition, int]:
+def _highest(
+    consumer: Consumer, source: str, windows: dict[Partition, tuple[int, int]]
+) -> dict[Partition, tuple[int, str]]:
     consumer.assign([TopicPartition(*partition, begin) for partition, (begin, _) in windows.items()])
-    highest: dict[Partition, int] = {}
+    highest: dict[Partition, tuple[int, str]] = {}
     open_windows = set(windows)
     until = time.monotonic() + _FLUSH_S
     while open_windows:
@@ -203,7 +219,8 @@ def _highest(consumer: Consumer, source: str, windows: dict[Partition, tuple[int
             open_windows.discard(partition)
         headers = dict(record.headers() or ())
         if headers.get("ce_source") == source.encode() and "ce_sequence" in headers:
-            highest[partition] = max(highest.get(partition, 0), int(headers["ce_sequence"] or 0))
+            number, event_id = int(headers["ce_sequence"] or 0), bytes(headers.get("ce_id") or b"").decode()  # type: ignore[arg-type]
+            highest[partition] = max(highest.get(partition, (0, "")), (number, event_id))
     return highest
 
 
@@ -254,7 +271,13 @@ class _Acknowledged:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{left} records were not acknowledged"))
 
     def discard(self) -> None:
-        """Drop what is still queued: after trouble it is sent again, from the cursor, by the next producer."""
+        """Drop what is still queued: after trouble it is sent again, from the cursor, by the next producer.
+
+        What is on its way is waited for: should it arrive after the next one has looked at the tails, it were there
+        twice.
+        """
+        self._producer.purge(in_flight=False)
+        self._producer.flush(_ARRIVE_S)
         self._producer.purge()
 
     def _report(self, error: KafkaError | None, _: KafkaRecord) -> None:

@@ -6,6 +6,7 @@ message that cannot be handled is parked with its key while all others go on.
 
 import logging
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from sqlalchemy.exc import OperationalError as SqlalchemyOperationalError
 from schemas.envelope import UnreadableRecordError, read_body, read_headers
 from services.runtime import metrics
 from services.runtime.positions import PositionLostError, beginnings, topic_ids
-from services.runtime.processor import TRANSIENT, Batch, Delivery, Processor, Record, Unreadable
+from services.runtime.processor import NOT_TRANSIENT, TRANSIENT, Batch, Delivery, Processor, Record, Unreadable
 from services.runtime.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ BACKOFF_FIRST_S = 0.1
 BACKOFF_MOST_S = 10.0
 """A database that restarts is back within seconds; longer pauses would only add delay after it is."""
 _LAG_EVERY_S = 1.0
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TRANSIENT = (*TRANSIENT, PsycopgOperationalError, SqlalchemyOperationalError)
 
 
@@ -71,6 +73,8 @@ class Worker(threading.Thread):
                     self._step(consumer)
             finally:
                 consumer.close()  # leaves the group at once, so that others take over without waiting
+        except _LetGoError:
+            logger.warning("stopped while the database was away")
         except Exception as error:
             logger.exception("the worker stopped")
             self.failure = error
@@ -95,7 +99,7 @@ class Worker(threading.Thread):
         try:
             # Asked anew: a topic that is made again while we run is assigned anew, under another id.
             self._ids |= topic_ids(self._settings.kafka_bootstrap, {p.topic for p in partitions})
-            consumer.incremental_assign(beginnings(self._engine, consumer, partitions, self._ids))
+            self._retrying(lambda: self._begin(consumer, partitions))
         except PositionLostError as error:
             # An exception in a callback surfaces in poll(); keep the first one, which says what to do.
             self.failure = self.failure or error
@@ -103,6 +107,9 @@ class Worker(threading.Thread):
         logger.info("assigned %s", ", ".join(f"{p.topic}[{p.partition}]" for p in partitions) or "nothing")
         self._lanes |= {p.partition for p in partitions}
         self.assigned.set()
+
+    def _begin(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.incremental_assign(beginnings(self._engine, consumer, partitions, self._ids))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)
@@ -188,12 +195,14 @@ class Worker(threading.Thread):
         while True:
             try:
                 act()
+            except NOT_TRANSIENT:
+                raise
             except _TRANSIENT as error:
                 if self._stopping.is_set():
                     # Nothing was committed and nothing after it may be: the next owner reads the same records.
                     raise _LetGoError from error
                 metrics.RETRIES.labels(type(error).__name__).inc()
-                logger.warning("trying the batch again in %.1f s: %s", pause_s, error)
+                logger.warning("trying again in %.1f s: %s", pause_s, error)
                 self._stopping.wait(pause_s * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
                 pause_s = min(2 * pause_s, BACKOFF_MOST_S)
             else:
@@ -222,9 +231,10 @@ class Worker(threading.Thread):
 def read_record(record: Record) -> Delivery:
     """A record as a message. Raises UnreadableRecordError."""
     envelope = read_headers(record.headers)
-    if "\0" in envelope.id or "\0" in envelope.source:
-        # PostgreSQL's text has no NUL: the look-up by these would fail, and parking the message as well.
-        raise UnreadableRecordError("the headers ce_id and ce_source must not contain NUL")
+    for name, value in (("ce_id", envelope.id), ("ce_source", envelope.source)):
+        # They are looked up, indexed and said again as identifiers: with anything else in them even parking would fail.
+        if _IDENTIFIER.fullmatch(value) is None:
+            raise UnreadableRecordError(f"the header {name} must be 1 to 64 letters, digits, - or _")
     message = read_body(envelope.type, record.body)
     key = message.key
     if message.topic != record.topic:
