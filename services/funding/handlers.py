@@ -271,8 +271,9 @@ def set_default_method(ctx: Context, command: said.SetDefaultPaymentMethod) -> O
     decided = payment_methods.set_default(methods, command.payment_method_id)
     if isinstance(decided, Refused):
         return decided
-    if not isinstance(decided, Unchanged):
-        _change(ctx, decided)
+    if isinstance(decided, Unchanged):
+        return Unchanged(lambda: _methods(ctx, command.employer_id), decided.detail)
+    _change(ctx, decided)
     return Accepted(lambda: _methods(ctx, command.employer_id))
 
 

@@ -13,6 +13,7 @@ from schemas.funding import (
     FundsReleased,
     ReleaseRefused,
     RemovePaymentMethod,
+    SetDefaultPaymentMethod,
 )
 from tests.integration.contracts.bench import Bench, problem
 from tests.integration.funding.charges import Charge
@@ -229,3 +230,12 @@ def test_a_stranger_removes_no_card_over_kafka(bench: Bench, charge: Charge) -> 
         )
     )  # fmt: skip
     assert bench.told(charge.employer[1]) == ["payment_method_added", "command_rejected"]
+
+
+def test_a_default_that_is_the_default_already_is_answered_over_kafka(bench: Bench, charge: Charge) -> None:
+    charge.has_card()
+    command = SetDefaultPaymentMethod(
+        actor=Actor(role="service", party_id="svc_1"), employer_id=charge.employer[1], payment_method_id=charge.card()
+    )
+    bench.hear(command)
+    assert bench.told(charge.employer[1]) == ["payment_method_added", "command_unchanged"]

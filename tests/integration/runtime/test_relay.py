@@ -2,7 +2,10 @@
 
 import time
 
+import pytest
+
 from schemas.envelope import write_headers
+from services.runtime import relay as relay_module
 from services.runtime.lanes import lane_of
 from services.runtime.processor import Batch
 from services.runtime.relay import LogAheadError, Relay
@@ -96,3 +99,47 @@ def test_a_stopped_relay_publishes_what_is_committed(world: World) -> None:
         eventually(lambda: _leads(world), "it leads")
         _say(world, key, 200)
     assert told(world.published()) == {key: list(range(1, 201))}
+
+
+def test_a_restored_database_that_has_gone_on_stops_it_too(world: World) -> None:
+    """Its numbers have passed those on the topics by now, but they name other events."""
+    key = world.new_key()
+    _say(world, key, 5)
+    _publish(world)
+    world.execute("DELETE FROM event_log WHERE sequence > 2")
+    world.execute("SELECT setval('event_log_sequence', 2)")
+    world.execute("UPDATE relay_cursor SET sequence = 2")
+    _say(world, key, 10)
+    relay = world.relay()
+    relay.start()
+    relay.join(10)
+    assert isinstance(relay.failure, LogAheadError)
+    assert told(world.published()) == {key: [1, 2, 3, 4, 5]}
+
+
+def test_what_is_repeated_beyond_a_chunk_is_found_on_other_topics_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dead letters go to a topic whose partitions nobody looks at but for the lines beyond the cursor."""
+    monkeypatch.setattr(relay_module, "CHUNK", 10)
+    key = world.new_key()
+    broken = world.new_key()
+    _say(world, key, 25)
+    offset = 10**9
+    place = ("contracts.events", lane_of(broken))
+    world.processor.park(world.delivery(world.fact(broken), offset), "broken", {place: offset + 1}, {})
+    _publish(world)
+    world.execute("UPDATE relay_cursor SET sequence = 0")
+    _say(world, key)
+    _publish(world)
+    letters = [message for _, message in world.published("funding.dlq") if message.key == broken]
+    assert len(letters) == 1
+
+
+def test_any_other_trouble_ends_it_with_a_word(world: World) -> None:
+    world.execute("ALTER TABLE event_log RENAME TO lost")
+    relay = world.relay()
+    relay.start()
+    relay.join(10)
+    assert not relay.is_alive()
+    assert relay.failure is not None

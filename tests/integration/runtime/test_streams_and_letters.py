@@ -102,7 +102,7 @@ _NO_MESSAGES = {
         "the key must be the body's contract_id (another)",
     ),
     "no body": (lambda world, key: (None, _headers(world, key)), "without a body"),
-    "a NUL in its id": (lambda world, key: (_fact(world, key), _headers(world, key, ce_id=b"a\0b")), "the header ce_id must"),
+    "a NUL in its id": (lambda world, key: (_fact(world, key), _headers(world, key, ce_id=b"a\0b")), "ce_id must"),
 }  # fmt: skip
 
 
