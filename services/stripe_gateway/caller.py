@@ -29,7 +29,7 @@ from services.stripe_gateway.listener import woken
 from services.stripe_gateway.local_commands import RecordAccount, RecordAnswer
 from services.stripe_gateway.looks import Look, look
 from services.stripe_gateway.readings import Answer, Answered, CardTrouble, Declined, Unanswered
-from services.stripe_gateway.recorder import Recorder
+from services.stripe_gateway.recorder import NotRecordedError, Recorder
 from services.stripe_gateway.records import Attempt, Record
 from services.stripe_gateway.settings import GatewaySettings
 from services.stripe_gateway.translate import UnexpectedObjectError
@@ -44,10 +44,6 @@ _MOST_LOOKS = 2
 _V2_KEY_LIFE = timedelta(days=29)
 """Stripe keeps v2 keys for 30 days, v1 keys for one."""
 _COLUMNS = ", ".join(handlers.ATTEMPTS.names)
-
-
-class NotRecordedError(RuntimeError):
-    """Stripe answered, and the answer could not be written down (its key is parked): the call stays open."""
 
 
 class Caller:

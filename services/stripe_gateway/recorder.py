@@ -6,7 +6,7 @@ import logging
 from psycopg import OperationalError as PsycopgOperationalError
 from sqlalchemy.exc import OperationalError as SqlalchemyOperationalError
 
-from services.runtime.decisions import Outcome
+from services.runtime.decisions import Outcome, Refused
 from services.runtime.processor import TRANSIENT, Batch, Delivery, Processor
 
 logger = logging.getLogger(__name__)
@@ -19,6 +19,10 @@ _TRANSIENT = (*TRANSIENT, PsycopgOperationalError, SqlalchemyOperationalError)
 _Waiting = tuple[Delivery, "asyncio.Future[Outcome]"]
 
 
+class NotRecordedError(RuntimeError):
+    """What Stripe said could not be written down now, as its key is parked: it stays to be done."""
+
+
 class Recorder:
     """`await record(delivery)` returns once it is committed. Belongs to one event loop."""
 
@@ -27,10 +31,14 @@ class Recorder:
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
 
     async def record(self, delivery: Delivery) -> Outcome:
-        """What was decided about it; None also where it had been decided before. Raises what the decision raised."""
+        """What was decided about it; None also where it had been decided before. Raises what the decision raised, and
+        NotRecordedError."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.put_nowait((delivery, future))
-        return await future
+        outcome = await future
+        if isinstance(outcome, Refused) and outcome.code == "parked":
+            raise NotRecordedError(f"{delivery.key}: {outcome.detail}")
+        return outcome
 
     async def run(self) -> None:
         """Until cancelled. Takes what is there; never waits to fill a batch."""

@@ -358,3 +358,27 @@ def test_the_figures_say_how_it_goes(bench: Bench, employer: Employer) -> None:
     assert 'tranche_stripe_calls_total{operation="confirm_payment_intent",outcome="answered"}' in text
     assert "tranche_stripe_oldest_open_call_seconds" in text
     assert timedelta(seconds=bench.settings.stripe_look_after_s) == timedelta(hours=23)
+
+
+# -- a contract that is parked ---------------------------------------------------------------------------------
+
+
+def test_what_stripe_says_of_a_parked_contract_waits(bench: Bench, employer: Employer, monkeypatch: Any) -> None:
+    monkeypatch.setattr("services.stripe_gateway.keyed.TROUBLE_PAUSE_S", 0.2)
+    funding = employer.funding().create()
+    bench.quiet()
+    parking = (
+        'INSERT INTO parked_messages (key, topic, partition, "offset", headers, body, reason, parked_at) '
+        "VALUES (%s, 'stripe.commands', 0, %s, '{}', '', 'a defect', now()) RETURNING id"
+    )
+    bench.close_desk()
+    funding.confirm()
+    bench.rows(parking, funding.contract, 1_000_000)
+    bench.open_desk()
+    eventually(lambda: funding.charges() or None, "charged")
+    time.sleep(0.5)
+    assert bench.told(funding.contract) == ["payment_intent_created"]
+
+    bench.rows("DELETE FROM parked_messages WHERE key = %s RETURNING id", funding.contract)
+
+    paid_once(funding)
