@@ -1,0 +1,83 @@
+"""For every service: the migrations make the very tables that its code uses."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import MetaData, inspect, text
+
+from schemas.catalogue import PARTITIONS
+from services.runtime import tables as runtime
+from services.runtime.database import migrate, open_engine
+from tests.platform.backing import Backing
+
+_SERVICES = Path(runtime.__file__).parents[1]
+_WITH_TABLES = sorted(file.parent.name for file in _SERVICES.glob("*/tables.py") if file.parent.name != "runtime")
+
+
+def _own(service: str) -> MetaData:
+    metadata: MetaData = importlib.import_module(f"services.{service}.tables").metadata
+    return metadata
+
+
+def _is_a_comment(difference: Any) -> bool:
+    """Comments are for whoever reads the code; the database need not repeat them."""
+    return "comment" in str(difference[0])
+
+
+@pytest.mark.parametrize("service", _WITH_TABLES)
+def test_migrations_and_code_have_the_same_tables(platform: Backing, service: str) -> None:
+    url = platform.new_database(service)
+    migrate(url, _SERVICES / service)
+    engine = open_engine(url)
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True, "target_metadata": None})
+            metadata = [runtime.metadata, _own(service)]
+            versions = {"schema_version", "runtime_schema_version"}
+            found = [
+                difference
+                for difference in compare_metadata(context, metadata)  # type: ignore[arg-type]  # it takes several
+                if not _is_a_comment(difference)
+                and not (difference[0] == "remove_table" and difference[1].name in versions)
+            ]
+            assert found == []
+            predicates = dict(
+                connection.execute(text("SELECT indexname, indexdef FROM pg_indexes WHERE indexdef LIKE '% WHERE %'"))
+                .tuples()
+                .all()
+            )
+    finally:
+        engine.dispose()
+    partial = {
+        index.name
+        for tables in metadata
+        for table in tables.tables.values()
+        for index in table.indexes
+        if index.dialect_options["postgresql"]["where"] is not None
+    }
+    assert set(predicates) == partial
+
+
+def test_there_are_services_to_compare() -> None:
+    assert {"contracts", "funding", "approvals", "payouts", "stripe_gateway"} <= set(_WITH_TABLES)
+
+
+def test_a_second_migration_changes_nothing_and_keeps_what_is_stored(platform: Backing) -> None:
+    url = platform.new_database("again")
+    migrate(url, _SERVICES / "funding")
+    engine = open_engine(url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("INSERT INTO relay_cursor VALUES ('funding', 7)"))
+        before = inspect(engine).get_table_names()
+        migrate(url, _SERVICES / "funding")
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT sequence FROM relay_cursor")).scalar() == 7
+            assert connection.execute(text("SELECT count(*) FROM lanes")).scalar() == PARTITIONS
+        assert inspect(engine).get_table_names() == before
+    finally:
+        engine.dispose()
