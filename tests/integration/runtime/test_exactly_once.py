@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from services.runtime.processor import Batch, Unreadable
 from tests.integration.runtime.world import World, eventually, told
 
 _KEYS = 30
@@ -48,3 +49,24 @@ def test_two_workers_on_the_same_partitions_do_no_harm(world: World, monkeypatch
         eventually(world.everything_is_published, "all published")
     _assert_once(world, expected)
     assert world.rows("SELECT count(*) FROM parked_messages") == [(0,)]
+
+
+def test_the_position_alone_keeps_what_has_neither_version_nor_command_id_from_counting_twice(world: World) -> None:
+    key = world.new_key()
+    envelope, message = world.fact(key)
+    delivery = world.delivery((envelope._replace(stream_version=0), message), offset=0)
+    assert delivery.record is not None
+    place = delivery.record[:2]
+    world.execute("DELETE FROM consumer_positions")
+    broken = Unreadable(delivery.record._replace(offset=1, key=b"broken"), "no message")
+    for _ in range(2):
+        world.processor.run(Batch([delivery], [broken], {place: 2}, {place[0]: "id"}))
+    assert world.counts() == {key: 1}
+    assert len(world.letters("broken")) == 1
+
+
+def test_an_owner_that_was_overtaken_does_not_move_the_position_back(world: World) -> None:
+    world.execute("DELETE FROM consumer_positions")
+    for offset in (20, 10):
+        world.processor.run(Batch([], [], {("contracts.events", 0): offset}, {"contracts.events": "id"}))
+    assert world.rows("SELECT next_offset FROM consumer_positions") == [(20,)]
