@@ -33,6 +33,7 @@ def main(
     profile: Annotated[bool, typer.Option("--profile", help="Show where tranche's time goes instead.")] = False,
 ) -> None:
     """Measure tranche beside its peers. Some five minutes; ends what it started, also on Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started us with it ignored
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: what was started is ended
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     unknown = set(only or ()) - TITLES.keys()

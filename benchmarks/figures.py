@@ -60,6 +60,11 @@ class Summary:
     cpu: Cpu
     latency: Latency | None
 
+    @property
+    def cores(self) -> float:
+        """How many cores this rate keeps busy."""
+        return self.cpu.total * self.per_second / 1000
+
 
 def rate(seen: Sequence[tuple[float, int]]) -> tuple[float, float]:
     """Events a second, and the seconds, from the first to the last of `seen`: (moment in seconds, how many came).

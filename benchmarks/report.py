@@ -33,7 +33,9 @@ COMPARISONS = (
     Comparison("two processes / one", TRANCHE_TWO.name, TRANCHE.name, 1.7),
 )
 _RATIO_HEAD = ("events per second", "ratio", "goal")
-_FIGURE_HEAD = ("", "events/s", "lowest to highest", "p50 ms", "p99 ms", "CPU worker", "database", "broker", "together")
+_FIGURE_HEAD = (
+    "", "events/s", "lowest to highest", "p50 ms", "p99 ms", "CPU worker", "database", "broker", "together", "cores used",
+)  # fmt: skip
 
 
 def ratio_rows(runs: Runs) -> list[tuple[str, ...]]:
@@ -58,6 +60,7 @@ def _figures(title: str, found: Summary) -> tuple[str, ...]:
     return (
         title, f"{found.per_second:,.0f}", f"{found.lowest:,.0f} to {found.highest:,.0f}", *latency,
         *(f"{seconds:.3f}" for seconds in (cpu.worker, cpu.database, cpu.broker, cpu.total)),
+        f"{found.cores:.2f}",
     )  # fmt: skip
 
 
@@ -91,7 +94,8 @@ def markdown(runs: Runs, machine: Mapping[str, str], when: datetime) -> str:
             "A ratio is the median over the rounds, each of which runs every contender once, one after the other.",
             "",
             "For orientation (another machine, other figures): medians; CPU is seconds for 1,000 commands; latency is",
-            "from handing a command to the producer until its event is seen, at 200 commands a second.",
+            "from handing a command to the producer until its event is seen, at 200 commands a second. Cores used: by",
+            "worker, database and broker together at that rate; near all that the machine has, more processes cannot help.",
             "",
             *_page_table(_FIGURE_HEAD, figure_rows(runs)),
             "",

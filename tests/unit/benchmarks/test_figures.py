@@ -61,6 +61,10 @@ def test_a_summary_takes_the_median_of_each_figure_on_its_own() -> None:
     assert told.latency == Latency(2.0, 8.0)
 
 
+def test_the_cores_used_follow_from_rate_and_cpu() -> None:
+    assert summary([run(5_000, worker=0.25)]).cores == 1.25
+
+
 def test_a_summary_without_latencies_has_none() -> None:
     assert summary([run(1)]).latency is None
 
