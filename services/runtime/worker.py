@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaRecord
@@ -30,7 +31,10 @@ BACKOFF_MOST_S = 10.0
 """A database that restarts is back within seconds; longer pauses would only add delay after it is."""
 _LAG_EVERY_S = 1.0
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_TRANSIENT = (*TRANSIENT, PsycopgOperationalError, SqlalchemyOperationalError)
+_TRANSIENT = (*TRANSIENT, PsycopgOperationalError, SqlalchemyOperationalError, KafkaException)
+"""Of Kafka: a partition that was just made, or whose broker restarts, has no leader for a moment."""
+
+T = TypeVar("T")
 
 
 class _LetGoError(Exception):
@@ -99,7 +103,8 @@ class Worker(threading.Thread):
         try:
             # Asked anew: a topic that is made again while we run is assigned anew, under another id.
             self._ids |= topic_ids(self._settings.kafka_bootstrap, {p.topic for p in partitions})
-            self._retrying(lambda: self._begin(consumer, partitions))
+            begin = self._retrying(lambda: beginnings(self._engine, consumer, partitions, self._ids))
+            consumer.incremental_assign(begin)
         except PositionLostError as error:
             # An exception in a callback surfaces in poll(); keep the first one, which says what to do.
             self.failure = self.failure or error
@@ -107,9 +112,6 @@ class Worker(threading.Thread):
         logger.info("assigned %s", ", ".join(f"{p.topic}[{p.partition}]" for p in partitions) or "nothing")
         self._lanes |= {p.partition for p in partitions}
         self.assigned.set()
-
-    def _begin(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.incremental_assign(beginnings(self._engine, consumer, partitions, self._ids))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)
@@ -189,12 +191,12 @@ class Worker(threading.Thread):
         for delivery, outcome in zip(batch.deliveries, outcomes, strict=True):
             metrics.outcome(delivery.envelope.type, outcome)
 
-    def _retrying(self, act: Callable[[], None]) -> None:
-        """Do it until no trouble of the database is in the way."""
+    def _retrying(self, act: Callable[[], T]) -> T:
+        """Do it until no passing trouble of the database or the broker is in the way."""
         pause_s = BACKOFF_FIRST_S
         while True:
             try:
-                act()
+                return act()
             except NOT_TRANSIENT:
                 raise
             except _TRANSIENT as error:
@@ -205,8 +207,6 @@ class Worker(threading.Thread):
                 logger.warning("trying again in %.1f s: %s", pause_s, error)
                 self._stopping.wait(pause_s * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
                 pause_s = min(2 * pause_s, BACKOFF_MOST_S)
-            else:
-                return
 
     # -- telling -------------------------------------------------------------------------------------------
 
