@@ -25,7 +25,7 @@ from services.stripe_gateway.answers import Judged, Verdict
 from services.stripe_gateway.calls import send
 from services.stripe_gateway.keyed import Keyed
 from services.stripe_gateway.line import Line, TroubleError
-from services.stripe_gateway.listener import woken
+from services.stripe_gateway.listener import AGAIN_S, DATABASE_TROUBLE, woken
 from services.stripe_gateway.local_commands import RecordAccount, RecordAnswer
 from services.stripe_gateway.looks import Look, look
 from services.stripe_gateway.readings import Answer, Answered, CardTrouble, Declined, Unanswered
@@ -66,9 +66,13 @@ class Caller:
         while True:
             lanes = self._runtime.lanes()
             in_hand = self._keyed.in_hand
-            if lanes and len(in_hand) < MOST_IN_HAND:
-                for attempt in await asyncio.to_thread(self._open_calls, lanes, in_hand):
-                    self._keyed.add(attempt.key, attempt.attempt_id, attempt)
+            try:
+                if lanes and len(in_hand) < MOST_IN_HAND:
+                    for attempt in await asyncio.to_thread(self._open_calls, lanes, in_hand):
+                        self._keyed.add(attempt.key, attempt.attempt_id, attempt)
+            except DATABASE_TROUBLE as error:
+                logger.warning("looking for open calls again: %s", error)
+                await asyncio.sleep(AGAIN_S)
             await woken(wake, _GUARD_S)
 
     async def close(self, patience_s: float) -> None:
@@ -79,10 +83,14 @@ class Caller:
         """Keep the figures about open calls, until cancelled."""
         while True:
             metrics.OPEN.set(len(self._keyed.in_hand))
-            opened_at, unknown = await asyncio.to_thread(self._figures)
-            age_s = (self._clock.now() - opened_at).total_seconds() if opened_at else 0.0
-            metrics.OLDEST.set(max(0.0, age_s))
-            metrics.UNKNOWN.set(unknown)
+            try:
+                opened_at, unknown = await asyncio.to_thread(self._figures)
+            except DATABASE_TROUBLE:
+                logger.debug("no figures now")  # whoever works says it louder
+            else:
+                age_s = (self._clock.now() - opened_at).total_seconds() if opened_at else 0.0
+                metrics.OLDEST.set(max(0.0, age_s))
+                metrics.UNKNOWN.set(unknown)
             await asyncio.sleep(_OBSERVE_S)
 
     # -- one call ------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from services.stripe_gateway.facts import WrongObjectError
 from services.stripe_gateway.hints import Hint, Kind, hint_of
 from services.stripe_gateway.keyed import Keyed
 from services.stripe_gateway.line import Line, TroubleError
-from services.stripe_gateway.listener import woken
+from services.stripe_gateway.listener import AGAIN_S, DATABASE_TROUBLE, woken
 from services.stripe_gateway.local_commands import (
     RecordAccount,
     RecordBankPayout,
@@ -66,10 +66,14 @@ class Inbox:
         while True:
             lanes, in_hand = self._runtime.lanes(), self._keyed.in_hand
             metrics.UNREAD.set(len(in_hand))
-            if lanes and len(in_hand) < MOST_IN_HAND:
-                for webhook in await asyncio.to_thread(self._received, lanes, in_hand):
-                    # One at a time for each thing, so that an older reading never comes after a newer one.
-                    self._keyed.add(webhook.object_id, webhook.event_id, webhook)
+            try:
+                if lanes and len(in_hand) < MOST_IN_HAND:
+                    for webhook in await asyncio.to_thread(self._received, lanes, in_hand):
+                        # One at a time for each thing, so that an older reading never comes after a newer one.
+                        self._keyed.add(webhook.object_id, webhook.event_id, webhook)
+            except DATABASE_TROUBLE as error:
+                logger.warning("looking for webhooks again: %s", error)
+                await asyncio.sleep(AGAIN_S)
             await woken(wake, _GUARD_S)
 
     async def close(self, patience_s: float) -> None:

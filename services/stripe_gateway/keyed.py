@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from services.stripe_gateway.listener import AGAIN_S, DATABASE_TROUBLE
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -51,6 +53,9 @@ class Keyed(Generic[T]):
                 await self._work(item)
                 queue.popleft()
                 self._in_hand.discard(identifier)
+        except DATABASE_TROUBLE as error:
+            logger.warning("work on %s is taken up again: %s", key, error)
+            await asyncio.sleep(AGAIN_S)
         except Exception:
             logger.exception("work on %s stopped; it is taken up again", key)
             await asyncio.sleep(TROUBLE_PAUSE_S)

@@ -4,10 +4,15 @@ import asyncio
 import logging
 
 import psycopg
+from sqlalchemy.exc import OperationalError as SqlalchemyOperationalError
+
+from services.runtime.processor import TRANSIENT
 
 logger = logging.getLogger(__name__)
 
-_AGAIN_S = 1.0
+DATABASE_TROUBLE = (*TRANSIENT, SqlalchemyOperationalError)
+"""The database is away or starts anew: wait and go on."""
+AGAIN_S = 1.0
 
 
 class Listener:
@@ -33,7 +38,7 @@ class Listener:
                         self._events[notice.channel].set()
             except psycopg.OperationalError as error:
                 logger.warning("listening begins again: %s", error)
-                await asyncio.sleep(_AGAIN_S)
+                await asyncio.sleep(AGAIN_S)
 
     def _wake_all(self) -> None:
         for event in self._events.values():

@@ -3,18 +3,15 @@
 import asyncio
 import logging
 
-from psycopg import OperationalError as PsycopgOperationalError
-from sqlalchemy.exc import OperationalError as SqlalchemyOperationalError
-
 from services.runtime.decisions import Outcome, Refused
-from services.runtime.processor import TRANSIENT, Batch, Delivery, Processor
+from services.runtime.processor import Batch, Delivery, Processor
+from services.stripe_gateway.listener import DATABASE_TROUBLE
 
 logger = logging.getLogger(__name__)
 
 _MOST = 500
 _PAUSE_FIRST_S = 0.1
 _PAUSE_MOST_S = 10.0
-_TRANSIENT = (*TRANSIENT, PsycopgOperationalError, SqlalchemyOperationalError)
 
 _Waiting = tuple[Delivery, "asyncio.Future[Outcome]"]
 
@@ -66,7 +63,7 @@ class Recorder:
         while True:
             try:
                 return await asyncio.to_thread(self._processor.run, Batch(deliveries))
-            except _TRANSIENT as error:
+            except DATABASE_TROUBLE as error:
                 logger.warning("writing down Stripe's word again in %.1f s: %s", pause_s, error)
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _PAUSE_MOST_S)

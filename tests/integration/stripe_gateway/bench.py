@@ -3,7 +3,8 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -118,6 +119,19 @@ class Bench:
             self.desk.join(_PATIENCE_S)
             assert not self.desk.is_alive()
         assert self.desk.failure is None, self.desk.failure
+
+    @contextmanager
+    def no_database(self) -> Iterator[None]:
+        """Nobody can reach the database, and whoever is connected is cut off."""
+        server, _, name = self.database.rpartition("/")
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+            try:
+                cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+                connection.execute(cut, (name,))
+                yield
+            finally:
+                connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
     # -- in and out ----------------------------------------------------------------------------------------
 

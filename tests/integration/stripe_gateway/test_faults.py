@@ -111,6 +111,9 @@ def test_a_webhook_resolves_what_stripe_never_answers(bench: Bench, employer: Em
     bench.quiet()
     assert bench.attempts(funding.id)[-1]["state"] == "succeeded"
     assert bench.told(funding.contract) == PAID
+    # It stops with the webhook, long before it would look by itself.
+    tries = len(bench.requests(f"/v1/payment_intents/{funding.intent_id}/confirm"))
+    assert tries < bench.settings.stripe_server_errors
 
 
 @pytest.mark.usefixtures("deaf")
@@ -244,6 +247,23 @@ def test_the_end_lets_a_call_under_way_be_written_down(bench: Bench, employer: E
     bench.close_desk()
 
     assert bench.told(funding.contract) == PAID
+
+
+def test_the_database_goes_away_in_the_middle_of_a_call(bench: Bench, employer: Employer) -> None:
+    funding = employer.funding().create()
+    bench.quiet()
+    bench.policy(paused=True)
+    bench.fault("slow", path=CONFIRM, seconds=0.5)
+    funding.confirm()
+    eventually(lambda: bench.sandbox.control("GET", "faults")[-1]["hits"] or None, "the call is under way")
+
+    with bench.no_database():
+        eventually(lambda: funding.charges() or None, "charged")
+        time.sleep(0.5)
+
+    bench.policy()
+    paid_once(funding)
+    assert bench.desk.is_alive()
 
 
 # -- several at once -------------------------------------------------------------------------------------------

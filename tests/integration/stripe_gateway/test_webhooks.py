@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -273,6 +274,36 @@ def test_an_object_that_is_nobodys_is_set_aside(bench: Bench) -> None:
         return found[0] if found else None
 
     assert "intents" in eventually(parked, "set aside")["reason"]
+
+
+def test_an_object_of_a_funding_that_is_not_here_is_set_aside(bench: Bench) -> None:
+    metadata = {"funding_id": "fnd_nobody", "contract_id": "ctr_nobody"}
+    intent = bench.sandbox.client().v1.payment_intents.create(
+        {"amount": 1_000, "currency": "usd", "metadata": metadata}
+    )
+
+    def parked() -> Any:
+        found = [row for row in bench.webhooks("parked") if row["object_id"] == intent.id]
+        return found[0] if found else None
+
+    assert "fnd_nobody" in eventually(parked, "set aside")["reason"]
+
+
+def test_two_events_of_one_account_are_looked_into_one_after_the_other(bench: Bench, trainer: Trainer) -> None:
+    bench.quiet()
+    path = f"/v2/core/accounts/{trainer.account}"
+    bench.fault("slow", path=path, method="GET", seconds=0.3, times=2)
+    before = len(bench.requests(path))
+    sent = [event(bench, "account.updated", {"id": trainer.account}, account=trainer.account) for _ in range(2)]
+
+    for each in sent:
+        deliver(bench, each, secret=CONNECT_SECRET, path="/webhooks/stripe/connect")
+    for each in sent:
+        assert handled(bench, each["id"])["state"] == "done"
+
+    # Else a reading that took long could be written down after a newer one.
+    first, second = (datetime.fromisoformat(note["at"]) for note in bench.requests(path)[before:])
+    assert (second - first).total_seconds() >= 0.25
 
 
 def test_an_object_that_stripe_does_not_have_is_set_aside(bench: Bench) -> None:
