@@ -1,8 +1,16 @@
-"""A repeated Idempotency-Key has one effect and one answer."""
+"""The HTTP side of every service: who is let in, what problems look like, Idempotency-Keys, waiting for projections."""
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
-from tests.integration.runtime.world import World
+import httpx
+import pytest
+
+from services.runtime.processor import Batch
+from services.runtime.tokens import issue
+from tests.integration.runtime.world import SECRET, World
 
 
 def test_the_same_key_and_body_get_the_first_answer_again(world: World) -> None:
@@ -57,3 +65,105 @@ def test_without_a_key_each_call_counts(world: World) -> None:
     key = world.new_key()
     with world.serving() as http:
         assert [http.post(f"/counters/{key}", json={}).json()["count"] for _ in range(2)] == [1, 2]
+
+
+def test_another_partys_key_of_the_same_name_is_another_key(world: World) -> None:
+    key = world.new_key()
+    other = {"Authorization": f"Bearer {issue(SECRET, 'employer', 'emp_1', datetime.now(UTC))}"}
+    with world.serving() as http:
+        for headers in ({}, other):
+            answer = http.post(f"/counters/{key}", json={}, headers={"Idempotency-Key": "mine", **headers})
+            assert "Idempotency-Replayed" not in answer.headers
+    assert world.counts() == {key: 2}
+
+
+@pytest.mark.parametrize("given", ["", "k" * 256])
+def test_a_key_that_is_none_is_refused(world: World, given: str) -> None:
+    key = world.new_key()
+    with world.serving() as http:
+        answer = http.post(f"/counters/{key}", json={}, headers={"Idempotency-Key": given})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert world.counts() == {}
+
+
+# -- problems ----------------------------------------------------------------------------------------------
+
+
+def _problem(answer: httpx.Response) -> tuple[int, str]:
+    document = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert document["status"] == answer.status_code
+    assert document["type"].endswith(document["code"])
+    assert document["title"]
+    assert document["detail"]
+    return answer.status_code, document["code"]
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Basic abc", "Bearer nonsense", f"Bearer {issue('x' * 32, 'service', 'svc_1', datetime.now(UTC))}"]
+)
+def test_without_a_token_of_ours_nobody_is_let_in(world: World, header: str) -> None:
+    key = world.new_key()
+    with world.serving() as http:
+        answer = http.post(f"/counters/{key}", json={}, headers={"Authorization": header})
+    assert _problem(answer) == (401, "unauthenticated")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert world.counts() == {}
+
+
+def test_a_body_that_is_wrong_names_its_field(world: World) -> None:
+    with world.serving() as http:
+        answer = http.post(f"/counters/{world.new_key()}", json={"method": 7})
+    assert _problem(answer) == (422, "invalid_request")
+    assert [found["field"] for found in answer.json()["errors"]] == ["method"]
+
+
+def test_a_path_and_a_method_that_are_not_there_are_problems_too(world: World) -> None:
+    with world.serving() as http:
+        assert _problem(http.get("/nothing")) == (404, "not_found")
+        assert _problem(http.put(f"/counters/{world.new_key()}", json={})) == (405, "method_not_allowed")
+
+
+def test_what_goes_wrong_on_our_side_changes_nothing_and_may_be_tried_again(world: World) -> None:
+    key = world.new_key()
+    with world.serving() as http:
+        headers = {"Idempotency-Key": "again"}
+        answer = http.post(f"/counters/{key}", json={"method": "boom"}, headers=headers)
+    assert _problem(answer) == (500, "internal_error")
+    assert "told to break" not in answer.text
+    assert world.rows("SELECT count(*) FROM http_requests") == [(0,)]
+    assert world.rows("SELECT count(*) FROM event_log") == [(0,)]
+
+
+# -- waiting for what is on its way ------------------------------------------------------------------------
+
+
+def test_a_row_that_is_on_its_way_is_waited_for(world: World) -> None:
+    key = world.new_key()
+
+    def arrive() -> None:
+        time.sleep(0.3)
+        world.processor.run(Batch([world.delivery(world.command(key))]))
+
+    arriving = threading.Thread(target=arrive)
+    with world.serving() as http:
+        arriving.start()
+        answer = http.get(f"/counters/{key}")
+        arriving.join()
+    assert (answer.status_code, answer.json()) == (200, {"count": 1})
+
+
+def test_a_row_that_never_comes_is_not_found_after_the_wait(world: World) -> None:
+    world.settings.projection_wait_s = 0.5
+    with world.serving() as http:
+        began = time.monotonic()
+        answer = http.get(f"/counters/{world.new_key()}")
+        assert time.monotonic() - began >= 0.5
+    assert _problem(answer) == (404, "not_found")
+
+
+def test_an_id_made_long_ago_is_not_waited_for(world: World) -> None:
+    world.settings.projection_wait_s = 600
+    old = world.processor.ids.new("ctr", datetime.now(UTC) - timedelta(minutes=2))
+    with world.serving() as http:
+        assert _problem(http.get(f"/counters/{old}")) == (404, "not_found")

@@ -143,3 +143,16 @@ def test_any_other_trouble_ends_it_with_a_word(world: World) -> None:
     relay.join(10)
     assert not relay.is_alive()
     assert relay.failure is not None
+
+
+def test_a_commit_wakes_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "_WAKE_S", 600.0)  # without being woken it would sleep on
+    key = world.new_key()
+    relay = world.relay()
+    with world.running(relay):
+        eventually(lambda: _leads(world), "it leads")
+        for count in (1, 2):
+            _say(world, key)
+            eventually(lambda: told(world.published()) == {key: list(range(1, count + 1))}, "published")  # noqa: B023
+        relay.stop()
+        _say(world, key)  # wakes it to its end

@@ -90,6 +90,12 @@ def count(key: str, body: Body, call: CallOf) -> Response:
     return call.run(SetDefaultPaymentMethod(actor=call.actor, employer_id=key, payment_method_id=body.method))
 
 
+@router.get("/v1/counters/{key}")
+def shown(key: str, call: CallOf) -> dict[str, int]:
+    """What was counted; waits for a key that is on its way."""
+    return {"count": call.wait_for(COUNTERS, key, "counter").count}
+
+
 def service(name: str) -> Service:
     """The toy under a name of its own: its database, consumer group and source."""
     return Service(name=name, topics=TOPICS, handlers=HANDLERS, routes=[router], folder=Path(__file__).parent)
