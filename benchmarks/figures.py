@@ -115,3 +115,11 @@ def ratio(ours: Sequence[Run], theirs: Sequence[Run]) -> float:
     Pairs, because a machine that other work slows down slows both runs of a round.
     """
     return median(our.per_second / their.per_second for our, their in zip(ours, theirs, strict=True))
+
+
+def cpu_ratio(ours: Sequence[Run], theirs: Sequence[Run]) -> float:
+    """How many times the CPU of ours theirs needs for a command, all processes together: the median over the rounds.
+
+    It hardly depends on what else the machine does.
+    """
+    return median(their.cpu.total / our.cpu.total for our, their in zip(ours, theirs, strict=True))

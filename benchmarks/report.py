@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contenders import CEILING, CEILING_TITLE, CORE, ON_KAFKA, PLAIN, TRANCHE, TRANCHE_TWO
-from benchmarks.figures import Run, Summary, ratio, summary
+from benchmarks.figures import Run, Summary, cpu_ratio, ratio, summary
 
 TITLES = {**{contender.name: contender.title for contender in ON_KAFKA}, CEILING: CEILING_TITLE}
 Runs = Mapping[str, Sequence[Run]]
@@ -32,9 +32,10 @@ COMPARISONS = (
     Comparison("tranche / (c) ceiling", TRANCHE.name, CEILING, 0.2),
     Comparison("two processes / one", TRANCHE_TWO.name, TRANCHE.name, 1.7),
 )
-_RATIO_HEAD = ("events per second", "ratio", "goal")
+_RATIO_HEAD = ("", "events per second", "goal", "CPU for a command, theirs / ours")
 _FIGURE_HEAD = (
-    "", "events/s", "lowest to highest", "p50 ms", "p99 ms", "CPU worker", "database", "broker", "together", "cores used",
+    "", "events/s", "lowest to highest", "p50 ms", "p99 ms", "CPU worker", "database", "broker", "together",
+    "cores used",
 )  # fmt: skip
 
 
@@ -43,9 +44,9 @@ def ratio_rows(runs: Runs) -> list[tuple[str, ...]]:
     rows = []
     for comparison in COMPARISONS:
         if comparison.ours in runs and comparison.theirs in runs:
-            found = ratio(runs[comparison.ours], runs[comparison.theirs])
+            pair = runs[comparison.ours], runs[comparison.theirs]
             goal = "" if comparison.goal is None else f"{comparison.goal:g}"
-            rows.append((comparison.title, f"{found:.2f}", goal))
+            rows.append((comparison.title, f"{ratio(*pair):.2f}", goal, f"{cpu_ratio(*pair):.2f}"))
     return rows
 
 
@@ -95,7 +96,7 @@ def markdown(runs: Runs, machine: Mapping[str, str], when: datetime) -> str:
             "",
             "For orientation (another machine, other figures): medians; CPU is seconds for 1,000 commands; latency is",
             "from handing a command to the producer until its event is seen, at 200 commands a second. Cores used: by",
-            "worker, database and broker together at that rate; near all that the machine has, more processes cannot help.",
+            "worker, database and broker together at that rate; near all of the machine's, more processes cannot help.",
             "",
             *_page_table(_FIGURE_HEAD, figure_rows(runs)),
             "",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.figures import Cpu, Latency, Run, latency_of, percentile, rate, ratio, summary
+from benchmarks.figures import Cpu, Latency, Run, cpu_ratio, latency_of, percentile, rate, ratio, summary
 
 
 def run(per_second: float, *, worker: float = 0.0, latency: Latency | None = None) -> Run:
@@ -79,3 +79,7 @@ def test_a_ratio_is_the_median_of_the_rounds_own_ratios() -> None:
 def test_rounds_that_do_not_pair_have_no_ratio() -> None:
     with pytest.raises(ValueError, match="shorter"):
         ratio([run(1), run(2)], [run(1)])
+
+
+def test_a_cpu_ratio_says_what_theirs_needs_for_each_of_ours() -> None:
+    assert cpu_ratio([run(1, worker=0.5)], [run(1, worker=2.0)]) == 4.0
