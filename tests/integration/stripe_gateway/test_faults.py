@@ -112,6 +112,7 @@ def test_a_webhook_resolves_what_stripe_never_answers(bench: Bench, employer: Em
     assert bench.attempts(funding.id)[-1]["state"] == "succeeded"
     assert bench.told(funding.contract) == PAID
     # It stops with the webhook, long before it would look by itself.
+    time.sleep(1)
     tries = len(bench.requests(f"/v1/payment_intents/{funding.intent_id}/confirm"))
     assert tries < bench.settings.stripe_server_errors
 
@@ -402,3 +403,4 @@ def test_what_stripe_says_of_a_parked_contract_waits(bench: Bench, employer: Emp
     bench.rows("DELETE FROM parked_messages WHERE key = %s RETURNING id", funding.contract)
 
     paid_once(funding)
+    assert [row for row in bench.webhooks("parked") if row["object_id"] == funding.intent_id] == []

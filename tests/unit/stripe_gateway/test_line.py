@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import stripe
+from prometheus_client import REGISTRY
 
 from services.stripe_gateway.answers import Verdict
 from services.stripe_gateway.line import Line, TroubleError
@@ -103,10 +104,17 @@ def test_while_a_key_is_refused_the_others_wait_for_one_that_tries() -> None:
     assert theirs.asked == 3 + 21
 
 
-def test_a_lost_connection_while_the_key_is_refused_locks_nobody_out() -> None:
+def test_a_lost_connection_says_nothing_about_a_refused_key_and_locks_nobody_out() -> None:
     theirs = Stripe(REFUSED_KEY, NO_ANSWER)
 
-    assert play(lambda line: line.patiently("read", theirs), stripe_timeout_s=0.05) == "done"
+    async def twice(line: Line) -> None:
+        with pytest.raises(TroubleError):
+            await line.ask("read", theirs)
+        assert REGISTRY.get_sample_value("tranche_stripe_halted") == 1
+        await line.ask("read", theirs)
+        assert REGISTRY.get_sample_value("tranche_stripe_halted") == 0
+
+    play(twice, stripe_timeout_s=0.05)
 
 
 def test_a_pause_is_never_longer_than_its_bound_and_not_always_the_same() -> None:
