@@ -22,7 +22,7 @@ _LOG_TAIL_BYTES = 4000
 _LOG_KEPT_BYTES = 20 * 1024 * 1024
 """A log that is longer when its process starts is moved aside, so that .tranche/logs stays small."""
 
-# Children of this very process, so that their end can be collected: an uncollected child looks alive for ever.
+# Children of this very process, so that their end can be collected and no zombie stays.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
@@ -186,8 +186,10 @@ class Processes:
 
 def is_alive(process: Process) -> bool:
     """Whether this very process still runs: neither ended, nor another one with the same id."""
-    _collect(process.pid)
-    return start_moment(process.pid) == process.started
+    alive = start_moment(process.pid) == process.started
+    if not alive:
+        _collect(process.pid)  # after the look, or one that ends between the two is never collected
+    return alive
 
 
 def listens(process: Process, port: int) -> bool:

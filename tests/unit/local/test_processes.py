@@ -1,6 +1,7 @@
 """Processes of one platform."""
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -69,3 +70,11 @@ def test_only_our_own_settings_make_a_process_another() -> None:
     same = fingerprint(["run"], {"TRANCHE_A": "1", "TERM": "xterm"})
     assert fingerprint(["run"], {"TRANCHE_A": "1", "TERM": "dumb"}) == same
     assert fingerprint(["run"], {"TRANCHE_A": "2", "TERM": "xterm"}) != same
+
+
+def test_no_zombie_stays_of_a_process_that_was_seen_to_have_ended(processes: Processes, tmp_path: Path) -> None:
+    pid = processes.start("one", ["sleep", "30"], PATH, cwd=tmp_path).pid
+    os.kill(pid, signal.SIGKILL)
+    assert _comes_true(lambda: processes.find("one") is None)
+    with pytest.raises(ChildProcessError):  # already collected
+        os.waitpid(pid, os.WNOHANG)
