@@ -47,7 +47,7 @@ def write_headers(envelope: Envelope) -> Headers:
         ("ce_type", envelope.type.encode()),
         ("ce_source", envelope.source.encode()),
         ("ce_subject", envelope.subject.encode()),
-        ("ce_time", _rfc3339(envelope.time).encode()),
+        ("ce_time", rfc3339(envelope.time).encode()),
         ("content-type", b"application/json"),
         ("ce_correlationid", envelope.correlation_id.encode()),
     ]
@@ -108,7 +108,8 @@ def read_body(type_name: str, body: bytes | None) -> Message:
         raise UnreadableRecordError(f"the body is no {type_name}: {_first_lines(str(error))}") from None
 
 
-def _rfc3339(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
+    """A moment as `ce_time` has it: RFC 3339 in UTC."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

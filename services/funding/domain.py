@@ -191,23 +191,29 @@ def begin(
         return Unchanged(detail="this milestone is funded, or being funded, already")
     if last is not None and last.state == states.RELEASED:
         return conflict("milestone_not_fundable", "this milestone was funded and paid out already")
-    new = Funding(
-        funding_id, milestone.milestone_id, milestone.contract_id, milestone.employer_id, milestone.trainer_id,
-        states.NONE, 0, method.payment_method_id, milestone.amount_minor, fees.marketplace_minor,
-        fees.initiation_minor, milestone.currency, fees.rule, None, None, None, posting.posted_at,
-    )  # fmt: skip
-    if new.charge_minor > MAXIMUM_MINOR:
-        return invalid("amount_too_large", f"with fees the charge is {show(new.charge_minor, new.currency)}: too large")
+    charge_minor = milestone.amount_minor + fees.total_minor
+    if charge_minor > MAXIMUM_MINOR:
+        return invalid(
+            "amount_too_large", f"with fees the charge is {show(charge_minor, milestone.currency)}: too large"
+        )
     # The parts too, not the sum alone: another amount with other fees may come to the same charge.
-    again = last is not None and last.payment_intent_id is not None and _sums(last) == _sums(new)
-    base = last if again and last is not None else new
-    target = base.move(trigger)
-    if target is None:
-        return conflict("milestone_not_fundable", f"this milestone cannot be funded now ({base.state})")
-    funding = replace(
-        base, state=target, attempt=base.attempt + 1, payment_method_id=method.payment_method_id,
-        fee_rule=new.fee_rule, expires_at=None,
-    )  # fmt: skip
+    sums = (milestone.amount_minor, fees.marketplace_minor, fees.initiation_minor, milestone.currency)
+    again = last is not None and last.payment_intent_id is not None and _sums(last) == sums
+    state = last.state if again and last is not None else states.NONE
+    edge = states.FUNDING.edge(state, trigger)
+    if edge is None:
+        return conflict("milestone_not_fundable", f"this milestone cannot be funded now ({state})")
+    if again and last is not None:
+        funding = replace(
+            last, state=edge.target, attempt=last.attempt + 1, payment_method_id=method.payment_method_id,
+            fee_rule=fees.rule, expires_at=None,
+        )  # fmt: skip
+    else:
+        funding = Funding(
+            funding_id, milestone.milestone_id, milestone.contract_id, milestone.employer_id, milestone.trainer_id,
+            edge.target, 1, method.payment_method_id, milestone.amount_minor, fees.marketplace_minor,
+            fees.initiation_minor, milestone.currency, fees.rule, None, None, None, posting.posted_at,
+        )  # fmt: skip
     call = _confirm(funding) if again else _create(funding, milestone)
     return Decided(funding, (_requested(funding), call), ledger.charge_requested(posting, funding.charge_minor))
 

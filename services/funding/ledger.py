@@ -9,9 +9,8 @@ charged = held + released + refunded + charged back, where
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Account = Literal[
     "stripe_balance",
@@ -42,8 +41,7 @@ ACCOUNTS: dict[Account, str] = {
 Kind = Literal["charge_requested", "charge_answered", "charge_succeeded", "funds_released", "transfer_made"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of a posting."""
 
     posting_id: str
@@ -60,8 +58,7 @@ class Entry:
     posted_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """What all entries of one posting share."""
 
     id: str

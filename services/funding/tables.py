@@ -1,6 +1,6 @@
 """What funding stores."""
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, MetaData, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, SmallInteger, Table, Text
 
 metadata = MetaData()
 
@@ -25,7 +25,7 @@ fundings = Table(
     Column("funding_id", Text, primary_key=True),
     Column("milestone_id", Text, nullable=False),
     Column("contract_id", Text, nullable=False, index=True),
-    Column("employer_id", Text, nullable=False),
+    Column("employer_id", Text, nullable=False, index=True),
     Column("trainer_id", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -39,7 +39,6 @@ fundings = Table(
     Column("charge_id", Text),
     Column("expires_at", DateTime(timezone=True)),
     Column("requested_at", DateTime(timezone=True), nullable=False),
-    Index("fundings_under_way", "employer_id", postgresql_where="state IN ('processing', 'action_required')"),
     comment="One charge for one milestone, in as many attempts as it takes.",
 )
 

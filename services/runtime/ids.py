@@ -31,13 +31,17 @@ class IdSource:
         self._randomness = randomness
         self._lock = threading.Lock()
         self._last = 0
+        self._now: datetime | None = None
+        self._now_ms = 0
         self._high = -1
         self._high_text = ""
 
     def new(self, prefix: str, now: datetime) -> str:
         """A fresh id. `now` is UTC; ids of one source never fall behind an earlier one."""
-        now_ms = int(now.timestamp() * 1000)
         with self._lock:
+            if now is not self._now:  # a batch asks thousands of times with the very same moment
+                self._now, self._now_ms = now, int(now.timestamp() * 1000)
+            now_ms = self._now_ms
             # Within one millisecond (or after the clock was set back) count on from the last id.
             if now_ms > self._last >> 80:
                 self._last = now_ms << 80 | int.from_bytes(self._randomness(10), "big")

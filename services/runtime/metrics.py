@@ -1,5 +1,8 @@
 """Every figure a service tells about itself, in one place, with what it means. Served at /metrics."""
 
+from collections import Counter as Counted
+from collections.abc import Iterable
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.runtime.decisions import Outcome, Refused, Unchanged
@@ -25,13 +28,24 @@ RELAY_LEADER = Gauge("tranche_relay_leader", "1 where this replica relays the ev
 HTTP_TIME = Histogram("tranche_http_seconds", "HTTP calls", ["method", "route", "status"], buckets=_SECONDS)
 
 
-def outcome(type_name: str, result: Outcome) -> None:
-    """Count a message by what became of it."""
+def outcome(type_name: str, result: Outcome, count: int = 1) -> None:
+    """Count messages by what became of them."""
+    OUTCOMES.labels(type_name, kind_of(result)).inc(count)
+
+
+def kind_of(result: Outcome) -> str:
+    """What became of a message, in a word."""
     match result:
         case Refused():
-            name = "refused"
+            return "refused"
         case Unchanged():
-            name = "unchanged"
+            return "unchanged"
         case _:
-            name = "done"
-    OUTCOMES.labels(type_name, name).inc()
+            return "done"
+
+
+def outcomes(type_names: Iterable[str], results: Iterable[Outcome]) -> None:
+    """Count a batch: a label is looked up once for all messages of a kind."""
+    counted = Counted(zip(type_names, map(kind_of, results), strict=True))
+    for (type_name, kind), count in counted.items():
+        OUTCOMES.labels(type_name, kind).inc(count)

@@ -59,8 +59,7 @@ class Record(NamedTuple):
     body: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One readable message on its way to a decision."""
 
     envelope: Envelope

@@ -10,13 +10,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka import Message as KafkaRecord
 
 from schemas.catalogue import TOPICS
-from schemas.envelope import Envelope, write_headers
+from schemas.envelope import CONTENT_TYPE, SPEC_VERSION, rfc3339
 from services.runtime import metrics
 from services.runtime.bulk import bigint_array
 from services.runtime.clock import Clock
@@ -229,6 +230,8 @@ class _Acknowledged:
 
     def __init__(self, bootstrap: str) -> None:
         self._error: KafkaError | None = None
+        self._time: datetime | None = None
+        self._time_text = ""
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -243,10 +246,25 @@ class _Acknowledged:
 
     def send(self, source: str, line: Logged, partition: int) -> None:
         """Hand a line over; `wait` says whether it arrived."""
-        envelope = Envelope(
-            line.event_id, line.type, source, line.subject, line.time, line.correlation_id, line.causation_id,
-            line.sequence, line.stream_version, line.traceparent,
-        )  # fmt: skip
+        if line.time != self._time:  # the lines of a batch share their moment
+            self._time, self._time_text = line.time, rfc3339(line.time)
+        headers: list[tuple[str, str | bytes]] = [
+            ("ce_specversion", SPEC_VERSION),
+            ("ce_id", line.event_id),
+            ("ce_type", line.type),
+            ("ce_source", source),
+            ("ce_subject", line.subject),
+            ("ce_time", self._time_text),
+            ("content-type", CONTENT_TYPE),
+            ("ce_correlationid", line.correlation_id),
+            ("ce_sequence", str(line.sequence)),
+        ]
+        if line.causation_id:
+            headers.append(("ce_causationid", line.causation_id))
+        if line.stream_version:
+            headers.append(("ce_streamversion", str(line.stream_version)))
+        if line.traceparent:
+            headers.append(("traceparent", line.traceparent))
         while True:
             try:
                 self._producer.produce(
@@ -254,7 +272,7 @@ class _Acknowledged:
                     value=line.body,
                     key=line.key,
                     partition=partition,
-                    headers=write_headers(envelope),  # type: ignore[arg-type]
+                    headers=headers,  # type: ignore[arg-type]
                     on_delivery=self._report,
                 )
             except BufferError:

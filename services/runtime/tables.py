@@ -79,7 +79,6 @@ event_log = Table(
     Column("command_id", Text),
     Column("traceparent", Text, nullable=False),
     Column("body", Text, nullable=False),
-    Index("event_log_key", "key"),
     Index("event_log_command", "command_id", unique=True, postgresql_where="command_id IS NOT NULL"),
     comment="Append-only: every message this service ever said, and the audit trail. `command_id` marks the first "
     "answer to a command, so the log is also the list of commands that are done.",

@@ -188,8 +188,7 @@ class Worker(threading.Thread):
 
     def _run(self, batch: Batch) -> None:
         outcomes = self._processor.run(batch)
-        for delivery, outcome in zip(batch.deliveries, outcomes, strict=True):
-            metrics.outcome(delivery.envelope.type, outcome)
+        metrics.outcomes([delivery.envelope.type for delivery in batch.deliveries], outcomes)
 
     def _retrying(self, act: Callable[[], T]) -> T:
         """Do it until no passing trouble of the database or the broker is in the way."""

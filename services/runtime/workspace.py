@@ -73,7 +73,9 @@ class Workspace:
 
     def find(self, entity: Entity[R], column: str, value: str) -> list[R]:
         """All rows with this value, as they are now in this transaction, in the order of their primary key."""
-        self.fetch(entity, column, (value,))
+        fetched = self._fetched.get(entity)
+        if fetched is None or value not in fetched.get(column, ()):
+            self.fetch(entity, column, (value,))
         rows = self._rows[entity]
         keys = self._index[entity][column].get(value, ())
         return [row for key in sorted(keys) if getattr(row := rows[key], column) == value]

@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("funding_id", sa.Text, primary_key=True),
         sa.Column("milestone_id", sa.Text, nullable=False),
         sa.Column("contract_id", sa.Text, nullable=False, index=True),
-        sa.Column("employer_id", sa.Text, nullable=False),
+        sa.Column("employer_id", sa.Text, nullable=False, index=True),
         sa.Column("trainer_id", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
@@ -39,12 +39,6 @@ def upgrade() -> None:
         sa.Column("charge_id", sa.Text),
         sa.Column("expires_at", sa.DateTime(timezone=True)),
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
-    )
-    op.create_index(
-        "fundings_under_way",
-        "fundings",
-        ["employer_id"],
-        postgresql_where=sa.text("state IN ('processing', 'action_required')"),
     )
     op.create_table(
         "funding_attempts",

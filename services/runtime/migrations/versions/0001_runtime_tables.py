@@ -50,7 +50,6 @@ def upgrade() -> None:
         sa.Column("traceparent", sa.Text, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
     )
-    op.create_index("event_log_key", "event_log", ["key"])
     op.create_index(
         "event_log_command",
         "event_log",
