@@ -11,9 +11,7 @@ PART = Edge("ACTIVE_FUNDED", "funding.funds_released.v1", "ACTIVE_FUNDED", when=
 REST = Edge("ACTIVE_FUNDED", "funding.funds_released.v1", "PAID", when="rest")
 
 
-def table(
-    *edges: Edge, initial: str = "NOT_FUNDED", terminal: tuple[str, ...] = ("CANCELLED", "PAID")
-) -> StateTable:
+def table(*edges: Edge, initial: str = "NOT_FUNDED", terminal: tuple[str, ...] = ("CANCELLED", "PAID")) -> StateTable:
     return StateTable(name="milestone", initial=initial, terminal=terminal, edges=edges)
 
 
@@ -77,9 +75,7 @@ def test_a_trigger_that_is_no_message_is_a_plain_word() -> None:
         ),
     ],
 )
-def test_a_wrong_table_is_refused_saying_why(
-    edges: tuple[Edge, ...], terminal: tuple[str, ...], fault: str
-) -> None:
+def test_a_wrong_table_is_refused_saying_why(edges: tuple[Edge, ...], terminal: tuple[str, ...], fault: str) -> None:
     with pytest.raises(ValueError) as refused:
         table(*edges, terminal=terminal)
 
@@ -116,9 +112,7 @@ def test_a_readme_keeps_everything_outside_the_markers() -> None:
 
     text = drawn(readme, (MILESTONE,))
 
-    assert text.startswith(
-        f"# Contracts\n\n{BEGIN}\n### States of a milestone\n\n```mermaid\nstateDiagram-v2\n"
-    )
+    assert text.startswith(f"# Contracts\n\n{BEGIN}\n### States of a milestone\n\n```mermaid\nstateDiagram-v2\n")
     assert text.endswith(f"```\n{END}\n\n## Settings\n")
     assert "old" not in text
 
