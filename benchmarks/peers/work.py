@@ -4,7 +4,6 @@ They are given for nothing what a team would have to find out first: ids that ri
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
 from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from schemas.base import Message
 from schemas.envelope import Envelope
 from schemas.funding import CommandRejected, CommandUnchanged, FundMilestone
-from services.funding import domain
+from services.funding import domain, tables
 from services.funding.domain import Attempt, Decided, Funding, Milestone, PaymentMethod
 from services.funding.fees import fees_for, load_rules
 from services.funding.ledger import Entry, Posting
@@ -22,9 +21,9 @@ from services.runtime.ids import IdSource
 
 _RULES = load_rules(Path(domain.__file__).with_name("fees.toml"))
 _IDS = IdSource()
-_FUNDING_NAMES = tuple(field.name for field in fields(Funding))
+_FUNDING_NAMES = tuple(column.name for column in tables.fundings.columns)
 _FUNDING_VALUES = attrgetter(*_FUNDING_NAMES)
-_ENTRY_NAMES = tuple(field.name for field in fields(Entry))
+_ENTRY_NAMES = tuple(column.name for column in tables.ledger_entries.columns)
 _ENTRY_VALUES = attrgetter(*_ENTRY_NAMES)
 
 Row = dict[str, Any]
