@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from schemas.envelope import write_headers
+from schemas.envelope import Envelope, write_headers
 from services.runtime import relay as relay_module
 from services.runtime.lanes import lane_of
 from services.runtime.processor import Batch
@@ -156,3 +156,18 @@ def test_a_commit_wakes_it(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
             eventually(lambda: told(world.published()) == {key: list(range(1, count + 1))}, "published")  # noqa: B023
         relay.stop()
         _say(world, key)  # wakes it to its end
+
+
+def test_a_record_has_the_headers_of_its_envelope(world: World) -> None:
+    """The relay writes them by itself, for speed; the envelope says what they are."""
+    key = world.new_key()
+    envelope, message = world.command(key)
+    traced = (envelope._replace(correlation_id="cor_1", traceparent="00-1-2-01"), message)
+    world.processor.run(Batch([world.delivery(traced)]))
+    _publish(world)
+    ((sequence, event_id, moment),) = world.rows("SELECT sequence, event_id, time FROM event_log")
+    written = Envelope(
+        event_id, "funding.default_payment_method_changed.v1", world.name, "count_1", moment, "cor_1", envelope.id,
+        sequence, 1, "00-1-2-01",
+    )  # fmt: skip
+    assert world.headers_of(key) == [dict(write_headers(written))]

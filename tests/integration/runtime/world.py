@@ -18,6 +18,7 @@ import httpx
 import psycopg
 import uvicorn
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Message as KafkaRecord
 
 from deploy.local.kafka import create_topics
 from deploy.local.postgres import create_databases
@@ -260,9 +261,14 @@ class World:
 
     def published(self, topic: str = _CHANGED) -> list[tuple[Envelope, Message]]:
         """Everything this world said on a topic since it began."""
-        return [(envelope, message) for envelope, message in self._read(topic) if envelope.source == self.name]
+        read = [(read_headers(record.headers()), record.value()) for record in self._read(topic)]  # type: ignore[arg-type]
+        return [(envelope, read_body(envelope.type, body)) for envelope, body in read if envelope.source == self.name]
 
-    def _read(self, topic: str) -> Iterator[tuple[Envelope, Message]]:
+    def headers_of(self, key: str, topic: str = _CHANGED) -> list[dict[str, bytes]]:
+        """The headers of each record of a key, as they are."""
+        return [dict(record.headers() or []) for record in self._read(topic) if record.key() == key.encode()]  # type: ignore[misc]
+
+    def _read(self, topic: str) -> Iterator[KafkaRecord]:
         begin = {place: offset for place, offset in self._said_from.items() if place[0] == topic}
         left = {place: end for place, end in self.ends((topic,)).items() if end > begin[place]}
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "onlooker", "fetch.wait.max.ms": 10})
@@ -277,8 +283,7 @@ class World:
                 place = (record.topic() or "", record.partition() or 0)
                 if (record.offset() or 0) + 1 >= left.get(place, 0):
                     left.pop(place, None)
-                envelope = read_headers(record.headers())  # type: ignore[arg-type]
-                yield envelope, read_body(envelope.type, record.value())  # type: ignore[arg-type]
+                yield record
         finally:
             consumer.close()
 
