@@ -25,6 +25,8 @@ class Contender:
     share: float = 1.0
     """How many commands it is given, as a part of `--commands`: so that its run is neither over at once nor endless."""
     is_peer: bool = True
+    settings: tuple[tuple[str, str], ...] = ()
+    """More environment variables of its own."""
 
     def commands(self, base: int) -> int:
         """How many commands one run of it has."""
@@ -44,6 +46,7 @@ class Contender:
             "TRANCHE_DATABASE_URL": server_url,
             "TRANCHE_AUTH_SECRET": "for the benchmark only, and 32 bytes",
             "TRANCHE_HTTP_PORT": str(http_port),
+            **dict(self.settings),
         }
 
 
@@ -51,9 +54,15 @@ TRANCHE = Contender("tranche", "tranche, one process", "services.funding", "fund
 TRANCHE_TWO = Contender(
     "tranche_two", "tranche, two processes", "services.funding", "funding", processes=2, members=2, is_peer=False
 )
-PLAIN = Contender("plain", "(a) plain FastStream + ORM", "benchmarks.peers.plain", "bench-plain", members=1, share=0.2)
+PLAIN = Contender(
+    "plain", "(a) plain FastStream + ORM", "benchmarks.peers.plain", "bench-plain", share=0.2,
+    settings=(("BENCH_IN_FLIGHT", "1"),),
+)  # fmt: skip
+PLAIN_KEYED = Contender(
+    "plain_keyed", "(a) with 16 in flight by key", "benchmarks.peers.plain", "bench-plain", share=0.2
+)
 CORE = Contender("core_batches", "(b) Core, batches of 100", "benchmarks.peers.core_batches", "bench-core", members=1)
-ON_KAFKA = (TRANCHE, TRANCHE_TWO, PLAIN, CORE)
+ON_KAFKA = (TRANCHE, TRANCHE_TWO, PLAIN, PLAIN_KEYED, CORE)
 CEILING = "ceiling"
 CEILING_TITLE = "(c) ceiling: COPY, no Kafka"
 CEILING_SHARE = 3.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.contenders import CEILING, CEILING_TITLE, CORE, ON_KAFKA, PLAIN, TRANCHE, TRANCHE_TWO
+from benchmarks.contenders import CEILING, CEILING_TITLE, CORE, ON_KAFKA, PLAIN, PLAIN_KEYED, TRANCHE, TRANCHE_TWO
 from benchmarks.figures import Run, Summary, cpu_ratio, ratio, summary
 
 TITLES = {**{contender.name: contender.title for contender in ON_KAFKA}, CEILING: CEILING_TITLE}
@@ -28,6 +28,7 @@ class Comparison:
 
 COMPARISONS = (
     Comparison("tranche / (a) plain", TRANCHE.name, PLAIN.name, 40),
+    Comparison("tranche / (a) with 16 in flight", TRANCHE.name, PLAIN_KEYED.name, None),
     Comparison("tranche / (b) Core in batches", TRANCHE.name, CORE.name, None),
     Comparison("tranche / (c) ceiling", TRANCHE.name, CEILING, 0.2),
     Comparison("two processes / one", TRANCHE_TWO.name, TRANCHE.name, 1.7),
