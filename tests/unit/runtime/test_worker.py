@@ -1,51 +1,128 @@
-"""What the worker does with a batch that breaks, without a database or a broker."""
+"""The worker's judgement, without Kafka and PostgreSQL."""
 
-from typing import Any
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
-from psycopg import OperationalError
+from psycopg import errors
 
+from schemas.envelope import Envelope, UnreadableRecordError, write_headers
+from schemas.fixtures import example
+from services.runtime import worker as worker_module
 from services.runtime.processor import Batch, Record, Unreadable
 from services.runtime.settings import Settings
-from services.runtime.worker import Worker, _LetGoError
+from services.runtime.worker import Worker, read_record
 
 
-class _Broken:
-    """A processor in whose database trouble begins, and the worker's end with it, at one record."""
+class FakeProcessor:
+    """Decides as the test says, and remembers what was committed: offsets decided and offsets parked."""
 
-    service = "toy"
+    service = "funding"
 
-    def __init__(self, away_at: int) -> None:
-        self.committed: list[int] = []
-        self._away_at = away_at
-        self.worker: Worker | None = None
+    def __init__(self, judge: Callable[[Batch], None]) -> None:
+        self._judge = judge
+        self.done: list[int] = []
+        self.parked: list[int] = []
 
-    def run(self, batch: Batch) -> list[Any]:
-        if len(batch.unreadable) > 1:
-            raise ValueError("this batch breaks")
-        offset = batch.unreadable[0].record.offset
-        if offset == self._away_at:
-            assert self.worker is not None
-            self.worker.stop()
-            raise OperationalError("the database is away")
-        self.committed.append(offset)
-        return []
+    def run(self, batch: Batch) -> list[None]:
+        self._judge(batch)
+        self.done += [d.record.offset for d in batch.deliveries if d.record]
+        self.done += [u.record.offset for u in batch.unreadable]
+        return [None] * len(batch.deliveries)
+
+    def park(self, delivery: Any, reason: str, positions: object, topic_ids: object) -> None:
+        self.parked.append(delivery.record.offset)
 
 
-def test_stopped_in_an_outage_nothing_after_the_record_in_hand_is_committed() -> None:
-    processor = _Broken(away_at=1)
-    worker = processor.worker = Worker(Settings(), [], processor, None)  # type: ignore[arg-type]
-    records = [Unreadable(Record("t", 0, offset, None, [], None), "no message") for offset in range(3)]
-    with pytest.raises(_LetGoError):
-        worker._decide(Batch([], records, {("t", 0): 3}))
-    assert processor.committed == [0], "the position beyond record 1 would have skipped it"
+def _record(offset: int, key: str = "ctr_1") -> Record:
+    message = example("contracts.milestone_cancelled.v1").message.model_copy(update={"contract_id": key})
+    envelope = Envelope(
+        f"evt_{offset}", message.type_name, "contracts", message.subject, datetime(2026, 1, 5, tzinfo=UTC), "cor", "",
+        stream_version=offset + 1,
+    )  # fmt: skip
+    return Record(message.topic, 0, offset, key.encode(), write_headers(envelope), message.model_dump_json().encode())
 
 
-def test_a_dead_letter_that_cannot_be_written_is_an_error_and_no_endless_loop() -> None:
-    class Refusing(_Broken):
-        def run(self, batch: Batch) -> list[Any]:
-            raise ValueError("cannot be written")
+def _batch(*offsets: int, unreadable: tuple[int, ...] = ()) -> Batch:
+    deliveries = [read_record(_record(offset)) for offset in offsets]
+    end = max((*offsets, *unreadable)) + 1
+    return Batch(deliveries, [Unreadable(_record(o), "no message") for o in unreadable], {("contracts.events", 0): end})
 
-    worker = Worker(Settings(), [], Refusing(0), None)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="cannot be written"):
-        worker._decide(Batch([], [Unreadable(Record("t", 0, 0, None, [], None), "no message")], {("t", 0): 1}))
+
+def _worker(processor: FakeProcessor) -> Worker:
+    return Worker(Settings(), ["contracts.events"], cast(Any, processor), cast(Any, None))
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "BACKOFF_FIRST_S", 0.001)
+
+
+def test_the_one_that_breaks_a_batch_is_parked_and_the_others_are_decided_in_order() -> None:
+    def breaks(batch: Batch) -> None:
+        if any(d.record and d.record.offset == 2 for d in batch.deliveries):
+            raise ValueError("this one")
+
+    processor = FakeProcessor(breaks)
+    _worker(processor)._decide(_batch(0, 1, 2, 4, unreadable=(3,)))
+    assert processor.done == [0, 1, 3, 4]
+    assert processor.parked == [2]
+
+
+def test_passing_trouble_is_tried_again_and_parks_nothing() -> None:
+    troubles = [errors.AdminShutdown("restarting"), errors.DeadlockDetected("again"), errors.TooManyConnections("full")]
+
+    def trouble(_: Batch) -> None:
+        if troubles:
+            raise troubles.pop()
+
+    processor = FakeProcessor(trouble)
+    _worker(processor)._decide(_batch(0, 1))
+    assert processor.done == [0, 1]
+    assert processor.parked == []
+
+
+def test_a_limit_that_a_message_breaks_is_not_passing_trouble() -> None:
+    def limit(_: Batch) -> None:
+        raise errors.ProgramLimitExceeded("index row size exceeds the maximum")
+
+    processor = FakeProcessor(limit)
+    _worker(processor)._decide(_batch(0))
+    assert processor.parked == [0]
+
+
+def test_stopped_in_trouble_nothing_after_it_is_decided() -> None:
+    """The records of a batch that broke are decided one by one: none may be committed over one that was not."""
+
+    def trouble(batch: Batch) -> None:
+        if len(batch.deliveries) > 1:
+            raise ValueError("one by one")
+        if batch.deliveries[0].record and batch.deliveries[0].record.offset == 1:
+            worker.stop()
+            raise errors.AdminShutdown("restarting")
+
+    processor = FakeProcessor(trouble)
+    worker = _worker(processor)
+    with pytest.raises(worker_module._LetGoError):
+        worker._decide(_batch(0, 1, 2, 3))
+    assert processor.done == [0]
+    assert processor.parked == []
+
+
+def test_a_letter_that_cannot_be_written_is_not_lost() -> None:
+    def refuses(_: Batch) -> None:
+        raise errors.DataError("no text")
+
+    with pytest.raises(errors.DataError):
+        _worker(FakeProcessor(refuses))._decide(_batch(unreadable=(0,)))
+
+
+def test_a_message_of_another_topic_or_key_is_none() -> None:
+    record = _record(0)
+    with pytest.raises(UnreadableRecordError, match=r"belongs on contracts\.events"):
+        read_record(record._replace(topic="funding.events"))
+    with pytest.raises(UnreadableRecordError, match="the key must be"):
+        read_record(record._replace(key=b"ctr_2"))
+    with pytest.raises(UnreadableRecordError, match="the key must be"):
+        read_record(record._replace(key=None))
