@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 
 import uvicorn
@@ -40,11 +41,16 @@ async def _live(settings: AnalyticsSettings) -> BaseException | None:
     await server.serve()  # returns at SIGTERM, SIGINT or should_exit, when open calls are answered
     watching.cancel()
     failure = _failure(stream, streaming)
-    try:
-        await asyncio.wait_for(stream.stop(), _END_S)
-    except TimeoutError:
+    if failure is not None:
+        logger.error("the stream failed: %r", failure)
+    stopping = asyncio.create_task(stream.stop())
+    await asyncio.wait({stopping}, timeout=_END_S)
+    if not stopping.done():
+        # Faust waits for Kafka without an end, and a cancellation does not reach it.
         logger.warning("the stream did not end in %s s and is left; what is not settled is repeated", _END_S)
-    await asyncio.gather(streaming, watching, return_exceptions=True)
+        logging.shutdown()
+        os._exit(1)
+    await asyncio.gather(stopping, streaming, watching, return_exceptions=True)
     return failure
 
 

@@ -40,7 +40,5 @@ def _local() -> Iterator[Backing]:
     with temporary_root() as root:
         layout = Layout(root)
         ports, processes = layout.ports(), layout.processes()
-        kafka = Kafka(
-            home=Path(layout.kafka), jars=Jars(layout.tools), ports=ports, processes=processes, heap_mb=512
-        )
+        kafka = Kafka(home=Path(layout.kafka), jars=Jars(layout.tools), ports=ports, processes=processes, heap_mb=512)
         yield Backing(kafka.start(), "")
