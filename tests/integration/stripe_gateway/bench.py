@@ -213,6 +213,11 @@ class Bench:
     def advance(self, **by: float) -> None:
         self.clock.advance(timedelta(**by))
 
+    def pass_thirty_hours(self) -> None:
+        """Longer than Stripe remembers a key, seen by the sandbox and by the gateway's own clock before it goes on."""
+        self.sandbox.advance(days=30 / 24)
+        self.clock.advance(timedelta(0))  # reads the file anew, where a look a moment ago would still be believed
+
     # -- people --------------------------------------------------------------------------------------------
 
     def click(self, page: HostedPage, party: str, about: str, **headers: str) -> httpx.Response:

@@ -179,7 +179,7 @@ def test_a_start_after_30_hours_looks_first(bench: Bench, employer: Employer, ex
     funding.confirm()
     if executed:
         first_half(bench, funding.id)
-    bench.sandbox.advance(days=30 / 24)
+    bench.pass_thirty_hours()
 
     bench.open_desk()
 
@@ -194,7 +194,7 @@ def test_a_start_after_30_hours_finds_the_intent_that_was_made(bench: Bench, emp
     bench.close_desk()
     bench.hear(funding.create_command)
     first_half(bench, funding.id)
-    bench.sandbox.advance(days=30 / 24)
+    bench.pass_thirty_hours()
 
     bench.open_desk()
 
@@ -211,7 +211,7 @@ def test_a_start_after_30_hours_finds_the_transfer_that_was_made(
     bench.close_desk()
     bench.hear(payout.command())
     first_half(bench, payout.id)
-    bench.sandbox.advance(days=30 / 24)
+    bench.pass_thirty_hours()
 
     bench.open_desk()
 
@@ -229,7 +229,7 @@ def test_a_decline_before_a_crash_is_told_after_it(bench: Bench) -> None:
     funding.confirm()
     with pytest.raises(Exception, match="declined"):
         first_half(bench, funding.id)
-    bench.sandbox.advance(days=30 / 24)
+    bench.pass_thirty_hours()
 
     bench.open_desk()
 
