@@ -75,7 +75,8 @@ class Analytics:
         self.table = PartsTable(self.app, name="parts", partitions=PARTITIONS, on_recover=self._recovered)
         self.app.tables.add(self.table)
         self.settler = Settler(self.app, self.table, self.book, self.progress, clock)
-        facts = self.app.topic(*TOPICS, key_type=bytes, value_type=bytes)
+        # Raw: what is in a record is judged here, where one that cannot be read is passed over.
+        facts = self.app.topic(*TOPICS, key_serializer="raw", value_serializer="raw")
         self.app.agent(facts, name="facts")(self._follow)
         self.app.on_partitions_assigned.connect(self._assigned, weak=False)
         self.app.on_partitions_revoked.connect(self._revoked, weak=False)
@@ -162,15 +163,21 @@ class Analytics:
                 del self.table.data[key]
 
     async def _follow(self, stream: Any) -> None:
-        async for event in stream.noack().events():
-            await self.settler.room()
-            # Neither what came before a rebalance nor what cannot be counted completely is taken; it was not
-            # acknowledged, so it comes again.
-            if self.progress.whole and event.message.generation_id == self.app.consumer_generation_id:
-                self._take(event)
+        try:
+            async for event in stream.noack().events():
+                await self.settler.room()
+                # Neither what came before a rebalance nor what cannot be counted completely is taken; it was not
+                # acknowledged, so it comes again.
+                if self.progress.whole and event.message.generation_id == self.app.consumer_generation_id:
+                    self._take(event)
+        except Exception as error:
+            # Faust would begin again with the next record. Better to end, and repeat this one.
+            self._failure = error
+            raise
 
     def _take(self, event: Any) -> None:
         message = event.message
+        found: Contribution | None = None
         try:
             found = read(message.topic, message.headers, message.value)
         except UnreadableRecordError as error:

@@ -29,7 +29,7 @@ class Settler:
     def __init__(self, app: Any, table: Any, book: Book, progress: Progress, clock: Clock) -> None:
         self.failure: BaseException | None = None
         self._table = table
-        self._figures = app.topic(FIGURES_TOPIC, key_type=bytes, value_type=bytes)
+        self._figures = app.topic(FIGURES_TOPIC, key_serializer="raw", value_serializer="raw")
         self._book = book
         self._progress = progress
         self._clock = clock

@@ -20,16 +20,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("integration")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def broker(request: pytest.FixtureRequest) -> Iterator[Backing]:
     """A real Kafka, by the same ways as the `platform` fixture's."""
     with containers.container_backing() if request.config.getoption("--containers") else _local() as backing:
         yield backing
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def world(broker: Backing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The platform's topics on it. A module is one story: its tests use currencies of their own."""
+    """The platform's topics on it. Shared by all tests here: they use currencies of their own."""
     found = World(broker, tmp_path_factory.mktemp("analytics"))
     yield found
     found.close()

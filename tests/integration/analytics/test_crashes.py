@@ -103,7 +103,7 @@ def publishing(world: World, tally: Tally) -> Iterator[None]:
 def test_killed_in_the_middle_again_and_again_it_ends_with_the_exact_sums(world: World) -> None:
     tally = Tally(world, ("aed", "jpy"))
     repeated = 0
-    service = world.start()
+    service = world.running()
     with publishing(world, tally):
         for life_s in LIVES_S:
             eventually(service.has_counted(100), "it is in the middle of it")
@@ -118,13 +118,12 @@ def test_killed_in_the_middle_again_and_again_it_ends_with_the_exact_sums(world:
     eventually(lambda: lines_of(service, tally) == tally.lines(), "the figures are exact")
     assert repeated > 0, "no crash fell between the changelog and the commit: this test has proven nothing"
     assert published_of(world, tally) == tally.lines(), "the published figures are not those that are answered"
-    service.stop()
 
 
 def test_facts_repeated_from_the_very_first_change_nothing(world: World) -> None:
     """A crash after the changelog was written and before anything was committed, at its most extreme."""
     tally = Tally(world, ("bhd",))
-    service = world.start()
+    service = world.running()
     world.publish(*tally.facts(300))
     eventually(lambda: lines_of(service, tally) == tally.lines(), "the figures are exact")
     service.stop()
@@ -135,13 +134,12 @@ def test_facts_repeated_from_the_very_first_change_nothing(world: World) -> None
     assert service.records("counted") == 0
     assert service.records("repeated") >= 300
     assert lines_of(service, tally) == tally.lines()
-    service.stop()
 
 
 def test_a_lost_changelog_is_made_again_from_the_facts(world: World) -> None:
     """Changelog records that never arrived, nothing of them committed, at its most extreme; and how to begin anew."""
     tally = Tally(world, ("clp",))
-    service = world.start()
+    service = world.running()
     world.publish(*tally.facts(300))
     eventually(lambda: lines_of(service, tally) == tally.lines(), "the figures are exact")
     service.stop()
@@ -152,13 +150,12 @@ def test_a_lost_changelog_is_made_again_from_the_facts(world: World) -> None:
 
     assert service.records("repeated") == 0
     assert lines_of(service, tally) == tally.lines()
-    service.stop()
 
 
 def test_a_late_word_of_a_replaced_process_takes_nothing_back(world: World) -> None:
     """A process that was suspended, replaced and woken writes to the changelog what it knew."""
     tally = Tally(world, ("dkk",))
-    service = world.start()
+    service = world.running()
     world.publish(*tally.facts(200))
     eventually(lambda: lines_of(service, tally) == tally.lines(), "the figures are exact")
     early = [(key, value) for key, value in world.changelog() if key and b"dkk" in key]
@@ -170,4 +167,3 @@ def test_a_late_word_of_a_replaced_process_takes_nothing_back(world: World) -> N
     service = world.start()
 
     assert lines_of(service, tally) == tally.lines()
-    service.stop()

@@ -156,9 +156,14 @@ class World:
         self._sequences = count(1)
         self._lives: list[Service] = []
 
+    def running(self) -> Service:
+        """The life that the last test left running, else another."""
+        last = self._lives[-1] if self._lives else None
+        return last if last and last.process.poll() is None else self.start()
+
     def start(self, *, ready: bool = True, **settings: str) -> Service:
-        """Another life of the service."""
-        service = Service(self.bootstrap, self.data, **settings)
+        """Another life of the service; `bootstrap` names another broker."""
+        service = Service(settings.pop("bootstrap", self.bootstrap), self.data, **settings)
         self._lives.append(service)
         if ready:
             eventually(service.is_ready, "the service is ready")
@@ -169,6 +174,10 @@ class World:
         for service in self._lives:
             if service.process.poll() is None:
                 service.kill()
+
+    def log(self) -> str:
+        """What all lives have printed."""
+        return (self.data / "analytics.log").read_text()
 
     def fact(self, event: Event, time: datetime) -> Record:
         """An event as its service publishes it, with the next number of the log."""
