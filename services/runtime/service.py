@@ -87,23 +87,21 @@ class Service:
         engine = open_engine(url)
         clock = clock_from(settings.clock_file)
         processor = Processor(self.name, self.handlers, engine, clock, IdSource())
-        workers = [Worker(settings, self.topics, processor, engine) for _ in range(settings.workers)]
+        worker = Worker(settings, self.topics, processor, engine)
         relay = Relay(self.name, url, settings.kafka_bootstrap, clock)
-        own = self.parts(
-            Runtime(settings, engine, clock, processor, lambda: frozenset[int]().union(*(w.lanes for w in workers)))
-        )
+        own = self.parts(Runtime(settings, engine, clock, processor, lambda: worker.lanes))
 
         def ready() -> dict[str, bool]:
-            return {"consumer": all(w.assigned.is_set() for w in workers), "database": _answers(engine)}
+            return {"consumer": worker.assigned.is_set(), "database": _answers(engine)}
 
         app = build_app(self.name, Gate(processor, engine, settings), ready)
         app.state.parts = own
         for router in self.routes:
             app.include_router(router)
-        # The workers are stopped first and the relay last, so that everything decided is published.
-        self._live(settings, app_server(app, settings), [*workers, *own, relay])
+        # The worker is stopped first and the relay last, so that everything decided is published.
+        self._live(settings, app_server(app, settings), [worker, *own, relay])
         engine.dispose()
-        failures = [part.failure for part in (*workers, *own, relay) if part.failure is not None]
+        failures = [part.failure for part in (worker, *own, relay) if part.failure is not None]
         if failures:
             sys.exit(f"{self.name} stopped: {failures[0]}")
 

@@ -26,9 +26,6 @@ class Settings(BaseSettings):
     auth_secret: SecretStr = SecretStr("")
     """Signs bearer tokens and links to hosted pages (HMAC-SHA256)."""
 
-    workers: Annotated[int, Field(ge=1, le=8)] = 1
-    """Consumers in this process, each with its share of the lanes: one decides while another waits for the database.
-    More than one makes a single process faster and a second process worth less (benchmarks/README.md)."""
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
     """Most messages decided in one transaction."""
     poll_timeout_s: float = 0.1
