@@ -31,6 +31,10 @@ _NAME = "analytics"
 """Of the consumer group; Faust's own topics begin with it."""
 
 
+_SETTLE_S = 3.0
+"""Longest wait for what is under way when the partitions go, or the process does."""
+
+
 class PartsTable(faust.Table):  # type: ignore[misc] # faust is untyped here (see pyproject)
     """The parts by place. A changelog record never takes a part back: the one that holds more stays.
 
@@ -63,6 +67,8 @@ class Analytics:
             broker_session_timeout=settings.analytics_session_s,
             broker_heartbeat_interval=settings.analytics_session_s / 6,
             broker_rebalance_timeout=settings.analytics_session_s * 2,
+            # Faust would also wait for what was passed over because it comes again. `_revoked` and `stop` wait instead.
+            stream_wait_empty=False,
             # Only what a crash repeats, so no need to hurry.
             broker_commit_interval=1.0,
             consumer_metadata_max_age_ms=10_000,
@@ -89,7 +95,9 @@ class Analytics:
         await self.app.start()
 
     async def stop(self) -> None:
-        """Settle what was taken, commit, leave the group."""
+        """Take nothing more, settle what was taken, commit, leave the group."""
+        self.progress.end()
+        await self.settler.idle(_SETTLE_S)
         await self.app.stop()
         await self.settler.stop()
 
@@ -152,6 +160,7 @@ class Analytics:
     async def _revoked(self, *_: Any, **__: Any) -> None:
         self._bounds = None
         self.progress.end()
+        await self.settler.idle(_SETTLE_S)
 
     def _fill_book(self, partitions: set[int]) -> None:
         self.book.clear()

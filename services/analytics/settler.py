@@ -38,6 +38,8 @@ class Settler:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -50,6 +52,15 @@ class Settler:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    async def idle(self, timeout_s: float) -> None:
+        """Wait until all that was handed over is settled, but not for ever: what is not is repeated later."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        except TimeoutError:
+            logger.warning(
+                "%d facts and more are not settled after %s s: they are repeated", len(self._events), timeout_s
+            )
+
     async def room(self) -> None:
         """Wait until another fact may be handed over."""
         await self._room.wait()
@@ -59,6 +70,7 @@ class Settler:
         self._events.append(event)
         if place is not None:
             self._places.add(place)
+        self._idle.clear()
         if len(self._events) >= _MOST_WAITING:
             self._room.clear()
         self._wake.set()
@@ -76,6 +88,8 @@ class Settler:
                 for event in events:
                     event.ack()
                     self._progress.settled((event.message.topic, event.message.partition), event.message.offset + 1)
+                if not self._events:
+                    self._idle.set()
         except Exception as error:
             # Whatever it was, nothing of this batch is acknowledged; the process ends and its next life repeats it.
             logger.exception("facts could not be settled")
