@@ -46,6 +46,7 @@ SECRET = "a-secret-for-tests-of-at-least-32-bytes"
 PATIENCE_S = 20.0
 _CHECKOUT = Path(__file__).resolve().parents[3]
 _CHANGED = "funding.events"
+_TEMPLATE = "toy_template"
 _KEYS = itertools.count(1)
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -56,7 +57,6 @@ class World:
     def __init__(self, platform: Backing, name: str, logs: Path) -> None:
         self.name = name
         self.bootstrap = platform.kafka_bootstrap
-        create_databases(platform.database_url, [f"tranche_{name}"])
         create_topics(self.bootstrap, TOPICS)
         self.settings = Settings(
             kafka_bootstrap=self.bootstrap,
@@ -64,7 +64,7 @@ class World:
             auth_secret=SECRET,  # type: ignore[arg-type]  # pydantic makes a SecretStr of it
         )
         self.url = self.settings.database_of(name)
-        migrate(self.url, Path(toy.__file__).parent)
+        self._create_database(platform.database_url)
         self.engine = open_engine(self.url)
         self.processor = self.make_processor()
         self._logs = logs
@@ -72,12 +72,20 @@ class World:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._begin_at_the_ends()
 
+    def _create_database(self, server: str) -> None:
+        """A copy of one that was migrated once a session: migrating takes longer than most tests."""
+        if create_databases(server, [_TEMPLATE]):
+            migrate(f"{server}/{_TEMPLATE}", Path(toy.__file__).parent)
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE tranche_{self.name} TEMPLATE {_TEMPLATE}")
+
     def _begin_at_the_ends(self) -> None:
         """Other tests' records are not this world's business."""
         ends = self.ends(toy.TOPICS)
         # The reads of what it says begin here, too.
         self._said_from = self.ends((_CHANGED, "funding.dlq"))
-        rows = [(topic, partition, self.topic_id(topic), end) for (topic, partition), end in ends.items()]
+        ids = topic_ids(self.bootstrap, toy.TOPICS)
+        rows = [(topic, partition, ids[topic], end) for (topic, partition), end in ends.items()]
         with psycopg.connect(self.url) as connection, connection.cursor() as cursor:
             cursor.executemany("INSERT INTO consumer_positions VALUES (%s, %s, %s, %s)", rows)
 
