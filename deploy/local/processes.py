@@ -22,6 +22,8 @@ _LOG_TAIL_BYTES = 4000
 _LOG_KEPT_BYTES = 20 * 1024 * 1024
 """A log that is longer when its process starts is moved aside, so that .tranche/logs stays small."""
 
+_LAST_THREAD_S = 10.0
+
 # Children of this very process, so that their end can be collected and no zombie stays.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -239,4 +241,8 @@ def _wait_for_end(process: Process, timeout_s: float) -> bool:
         if time.monotonic() > give_up:
             return False
         time.sleep(_POLL_S)
+    # It is dead once its first thread is; it lets go of its ports, and can be collected, once the last one is.
+    child = _children.pop(process.pid, None)
+    if child is not None:
+        child.wait(timeout=_LAST_THREAD_S)
     return True
