@@ -88,7 +88,10 @@ WholeMinor = Annotated[StrictInt, Field(ge=0, examples=[0])]
 
 
 def check_chargeable(amount_minor: int, currency: str) -> None:
-    """Raises ValueError, saying the bounds, when Stripe would refuse a charge for its size."""
+    """Raises ValueError, saying the bounds, when Stripe would refuse a charge for its amount.
+
+    Source: https://docs.stripe.com/currencies (minimum and maximum, three-decimal currencies).
+    """
     minimum_minor = currency_of(currency).minimum_minor
     if amount_minor < minimum_minor:
         raise ValueError(
@@ -100,6 +103,8 @@ def check_chargeable(amount_minor: int, currency: str) -> None:
             f"{show(amount_minor, currency)} is above the most that can be charged at once: "
             f"{show(MAXIMUM_MINOR, currency)} (amount_minor {MAXIMUM_MINOR})"
         )
+    if currency_of(currency).exponent == 3 and amount_minor % 10:
+        raise ValueError(f"in {currency} it must end in 0: Stripe charges no thousandths there")
 
 
 class Money(BaseModel):

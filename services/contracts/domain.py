@@ -9,7 +9,7 @@ from datetime import datetime
 
 from schemas import contracts as said
 from schemas.base import Actor, Message
-from schemas.money import check_chargeable, currency_of
+from schemas.money import check_chargeable
 from services.contracts import states
 from services.contracts.messages import added_event, amended_event, created_event, status_event
 from services.contracts.records import Contract, Milestone
@@ -105,9 +105,6 @@ def _chargeable(amount_minor: int, currency: str) -> Refused | None:
         check_chargeable(amount_minor, currency)
     except ValueError as error:
         return invalid("amount_out_of_bounds", f"amount_minor: {error}")
-    if currency_of(currency).exponent == 3 and amount_minor % 10:
-        # https://docs.stripe.com/currencies#three-decimal
-        return invalid("amount_out_of_bounds", f"amount_minor: in {currency} it must end in 0")
     return None
 
 

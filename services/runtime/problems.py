@@ -1,6 +1,5 @@
 """Errors over HTTP: RFC 9457 problem documents with a stable `code`. The one place that maps refusals to statuses."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -69,7 +68,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [{"field": _field(found["loc"]), "message": _message(found)} for found in error.errors()]
+        fields = [_field_error(found) for found in error.errors()]
         detail = "; ".join(f"{found['field']}: {found['message']}" for found in fields)
         return answer(Problem(422, "invalid_request", detail, errors=fields))
 
@@ -85,9 +84,8 @@ def install(app: FastAPI) -> None:
         return answer(Problem(500, "internal_error", detail))
 
 
-def _field(location: Sequence[int | str]) -> str:
-    return ".".join(str(part) for part in location if part not in ("body", "query", "path")) or "body"
-
-
-def _message(found: dict[str, Any]) -> str:
-    return str(found["msg"]).removeprefix("Value error, ")
+def _field_error(found: dict[str, Any]) -> dict[str, str]:
+    if found["type"] == "json_invalid":  # its location is a place in the text, not a field
+        return {"field": "body", "message": f"not JSON: {found['ctx']['error']} (character {found['loc'][-1]})"}
+    field = ".".join(str(part) for part in found["loc"] if part not in ("body", "query", "path")) or "body"
+    return {"field": field, "message": str(found["msg"]).removeprefix("Value error, ")}

@@ -7,7 +7,7 @@ import pytest
 
 from services.approvals.service import SERVICE
 from tests.integration.approvals.work import Work
-from tests.integration.contracts.bench import Bench
+from tests.integration.bench import Bench
 from tests.platform.backing import Backing
 
 _NUMBERS = count(1)

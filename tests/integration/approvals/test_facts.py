@@ -10,7 +10,7 @@ from schemas.approvals import ApproveMilestone, CommandRejected, CommandUnchange
 from schemas.base import Actor
 from services.approvals.tables import metadata
 from tests.integration.approvals.work import HELD, Work, usd
-from tests.integration.contracts.bench import Bench
+from tests.integration.bench import Bench
 
 
 def _ask(work: Work, command: type[Any], **fields: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.approvals import MilestoneApproved
 from tests.integration.approvals.work import HELD, Work, usd
-from tests.integration.contracts.bench import WAIT_S, Bench, problem
+from tests.integration.bench import WAIT_S, Bench, problem
 
 OPERATOR = ("operator", "opr_1")
 STRANGER = ("employer", "emp_stranger")

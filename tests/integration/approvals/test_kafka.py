@@ -8,7 +8,7 @@ from schemas.approvals import ApproveMilestone, MilestoneApproved
 from schemas.base import Actor
 from services.approvals.service import SERVICE
 from tests.integration.approvals.work import HELD, Work, usd
-from tests.integration.contracts.bench import Bench, eventually
+from tests.integration.bench import Bench, eventually
 from tests.platform.backing import Backing
 
 

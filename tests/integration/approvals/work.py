@@ -6,7 +6,7 @@ import httpx
 
 from schemas.base import Message
 from schemas.fixtures import example
-from tests.integration.contracts.bench import Bench
+from tests.integration.bench import Bench
 
 HELD = 120_000
 

@@ -5,7 +5,7 @@ from typing import Any
 from schemas.base import Message
 from schemas.fixtures import example
 from schemas.funding import PaymentMethodAdded, PaymentMethodRemoved
-from tests.integration.contracts.bench import Bench
+from tests.integration.bench import Bench
 
 
 class Hire:

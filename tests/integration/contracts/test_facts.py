@@ -18,7 +18,7 @@ from schemas.contracts import (
     MilestoneStatusChanged,
 )
 from services.contracts.tables import metadata
-from tests.integration.contracts.bench import Bench
+from tests.integration.bench import Bench
 from tests.integration.contracts.hires import Hire, usd
 
 

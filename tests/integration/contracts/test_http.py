@@ -8,7 +8,7 @@ import pytest
 
 from schemas.contracts import MilestoneAdded
 from schemas.payouts import PayoutAccountCreated
-from tests.integration.contracts.bench import WAIT_S, Bench, problem
+from tests.integration.bench import WAIT_S, Bench, problem
 from tests.integration.contracts.hires import Hire, usd
 
 OPERATOR = ("operator", "opr_1")

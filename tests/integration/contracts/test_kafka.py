@@ -7,7 +7,7 @@ import pytest
 from schemas.base import Actor
 from schemas.contracts import ContractCreated, CreateContract, MilestoneAdded, MilestoneStatusChanged
 from services.contracts.service import SERVICE
-from tests.integration.contracts.bench import Bench, eventually
+from tests.integration.bench import Bench, eventually
 from tests.integration.contracts.hires import Hire
 from tests.platform.backing import Backing
 

@@ -9,7 +9,7 @@ from schemas.base import Message
 from schemas.contracts import MilestoneAdded, MilestoneAmended
 from schemas.fixtures import example
 from schemas.funding import FundingRequested
-from tests.integration.contracts.bench import Bench
+from tests.integration.bench import Bench
 
 
 class Charge:

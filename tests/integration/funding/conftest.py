@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from services.funding.service import SERVICE
-from tests.integration.contracts.bench import Bench
+from tests.integration.bench import Bench
 from tests.integration.funding.charges import Charge
 from tests.platform.backing import Backing
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.contracts.bench import Bench, problem
+from tests.integration.bench import Bench, problem
 from tests.integration.funding.charges import Charge
 
 OPERATOR = ("operator", "opr_1")

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tests.integration.contracts.bench import Bench
+from tests.integration.bench import Bench
 from tests.integration.funding.charges import Charge
 
 

@@ -15,7 +15,7 @@ from schemas.funding import (
     RemovePaymentMethod,
     SetDefaultPaymentMethod,
 )
-from tests.integration.contracts.bench import Bench, problem
+from tests.integration.bench import Bench, problem
 from tests.integration.funding.charges import Charge
 
 

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from services.payouts.service import SERVICE
-from tests.integration.contracts.bench import Bench
+from tests.integration.bench import Bench
 from tests.integration.payouts.trainer import Trainer
 from tests.platform.backing import Backing
 

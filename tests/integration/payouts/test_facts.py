@@ -9,7 +9,7 @@ from schemas.base import Message
 from schemas.payouts import PayoutFailed, PayoutInitiated
 from schemas.stripe import CreateAccount, CreateTransfer
 from services.runtime.processor import Batch
-from tests.integration.contracts.bench import Bench
+from tests.integration.bench import Bench
 from tests.integration.payouts.trainer import Trainer
 
 

@@ -5,7 +5,7 @@ import pytest
 from schemas.payouts import PayoutAccountCreated
 from schemas.stripe import CreateAccount
 from services.runtime.tokens import read_link
-from tests.integration.contracts.bench import _SECRET, Bench, problem
+from tests.integration.bench import _SECRET, Bench, problem
 from tests.integration.payouts.trainer import Trainer
 
 OPERATOR = ("operator", "opr_1")

@@ -7,7 +7,7 @@ import pytest
 from schemas.base import Actor
 from schemas.payouts import PayoutPaid, StartPayoutAccount
 from services.payouts.service import SERVICE
-from tests.integration.contracts.bench import Bench, eventually
+from tests.integration.bench import Bench, eventually
 from tests.integration.payouts.trainer import Trainer
 from tests.platform.backing import Backing
 

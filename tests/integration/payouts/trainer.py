@@ -11,7 +11,7 @@ from schemas.envelope import read_body
 from schemas.fixtures import example
 from services.runtime.lanes import lane_of
 from services.runtime.processor import Batch, Delivery
-from tests.integration.contracts.bench import Bench
+from tests.integration.bench import Bench
 
 
 class Trainer:

@@ -133,11 +133,19 @@ def test_the_bounds_of_a_charge_are_exact(code: str) -> None:
     minimum_minor = currency_of(code).minimum_minor
 
     check_chargeable(minimum_minor, code)
-    check_chargeable(MAXIMUM_MINOR, code)
+    step = 10 if currency_of(code).exponent == 3 else 1
+    check_chargeable(MAXIMUM_MINOR // step * step, code)
     with pytest.raises(ValueError, match=rf"amount_minor {minimum_minor}\b"):
         check_chargeable(minimum_minor - 1, code)
     with pytest.raises(ValueError, match="above the most"):
         check_chargeable(MAXIMUM_MINOR + 1, code)
+
+
+@pytest.mark.parametrize("code", sorted(code for code in CURRENCIES if currency_of(code).exponent == 3))
+def test_stripe_charges_no_thousandths_in_a_three_decimal_currency(code: str) -> None:
+    check_chargeable(12_340, code)
+    with pytest.raises(ValueError, match="must end in 0"):
+        check_chargeable(12_345, code)
 
 
 @pytest.mark.parametrize("code", ["USD", "xxx", "", "us"])
