@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from schemas.base import Event, Identifier
+from schemas.base import Event, Identifier, Reason
 
 
 class DeadLetterBody(Event):
@@ -52,3 +52,56 @@ DEAD_LETTERS: dict[str, type[DeadLetterBody]] = {
     "stripe_gateway": StripeGatewayDeadLetter,
 }
 """The class of each service's dead letters."""
+
+
+class DiscardedBody(Event):
+    """An operator gave up a parked record: it will never be handled. The record itself is kept by the service."""
+
+    versioned: ClassVar[bool] = False
+
+    dead_key: str
+    discard_id: Identifier
+    topic_name: str
+    partition: int
+    offset: int
+    message_id: str
+    """The record's `ce_id`; empty when it had none."""
+    message_type: str
+    """The record's `ce_type`; empty when it had none."""
+    parked_reason: str
+    """Why it could not be handled."""
+    reason: Reason
+    """Why it was given up."""
+    discarded_by: str
+    skipped_versions: int = 0
+    """How many versions of its stream are passed over by it without ever having come (0 but after a loss)."""
+
+
+class ContractsDeadLetterDiscarded(DiscardedBody, topic="contracts.dlq", key="dead_key", subject="discard_id"):
+    """A parked record of `contracts` was given up."""
+
+
+class FundingDeadLetterDiscarded(DiscardedBody, topic="funding.dlq", key="dead_key", subject="discard_id"):
+    """A parked record of `funding` was given up."""
+
+
+class ApprovalsDeadLetterDiscarded(DiscardedBody, topic="approvals.dlq", key="dead_key", subject="discard_id"):
+    """A parked record of `approvals` was given up."""
+
+
+class PayoutsDeadLetterDiscarded(DiscardedBody, topic="payouts.dlq", key="dead_key", subject="discard_id"):
+    """A parked record of `payouts` was given up."""
+
+
+class StripeGatewayDeadLetterDiscarded(DiscardedBody, topic="stripe_gateway.dlq", key="dead_key", subject="discard_id"):
+    """A parked record of `stripe_gateway` was given up."""
+
+
+DISCARDED: dict[str, type[DiscardedBody]] = {
+    "contracts": ContractsDeadLetterDiscarded,
+    "funding": FundingDeadLetterDiscarded,
+    "approvals": ApprovalsDeadLetterDiscarded,
+    "payouts": PayoutsDeadLetterDiscarded,
+    "stripe_gateway": StripeGatewayDeadLetterDiscarded,
+}
+"""The class by which each service says that a record was given up."""

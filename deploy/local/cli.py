@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from deploy.local import dead_letters
 from deploy.local import services as registry
 from deploy.local.containers import Compose
 from deploy.local.development_secrets import read_secrets
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 clock_app = typer.Typer(help="The development clock: move time for every service at once.", no_args_is_help=True)
 app.add_typer(clock_app, name="clock")
+app.add_typer(dead_letters.app, name="dlq")
 
 _WATCH_S = 1.0
 
@@ -120,6 +122,7 @@ def status() -> None:
     around = platform.surroundings()
     typer.echo()
     _lag_table(around.kafka_bootstrap, around.database_url)
+    _parked_table(around.database_url)
     if any(state.state != "ready" for state in states):
         sys.exit(1)
 
@@ -296,6 +299,21 @@ def _lag_table(bootstrap: str, database_url: str) -> None:
         typer.echo(f"how far consumers are behind cannot be told: {str(error).splitlines()[0]}")
         return
     _table(("consumer", "topic", "behind"), [(lag.service, lag.topic, str(lag.behind)) for lag in lags])
+
+
+def _parked_table(database_url: str) -> None:
+    try:
+        parked = dead_letters.waiting(url=database_url)
+    except LocalError as error:
+        typer.echo(f"what is parked cannot be told: {error}")
+        return
+    if parked:
+        typer.echo()
+        _table(
+            ("parked in", "key", "waiting"),
+            [(service, key.key, str(key.messages)) for service, keys in parked.items() for key in keys],
+        )
+        typer.echo("`tranche dlq list` says why.")
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -4,6 +4,7 @@ A route takes one `Call`: who asks, a way to wait for a row, a way to run a comm
 to a POST with an Idempotency-Key is stored in that same transaction.
 """
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from prometheus_client import generate_latest
 from psycopg import errors
 from pydantic import BaseModel
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from schemas.base import Actor, Command
 from services.runtime import metrics, tokens
@@ -235,7 +237,21 @@ def build_app(title: str, gate: Gate, ready: Callable[[], dict[str, bool]]) -> F
         return Response(orjson.dumps(parts), 200 if all(parts.values()) else 503, media_type="application/json")
 
     @app.get("/metrics", include_in_schema=False)
-    async def _metrics() -> Response:
+    def _metrics() -> Response:
+        _observe_parked(gate.engine)
         return Response(generate_latest(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return app
+
+
+def _observe_parked(engine: Engine) -> None:
+    """Asked when it is scraped: a key may be parked, redriven or given up by any replica or by an operator."""
+    try:
+        with borrowed(engine) as connection:
+            row = connection.execute("SELECT count(DISTINCT key), count(*) FROM parked_messages").fetchone()
+            connection.rollback()
+    except (OperationalError, errors.OperationalError):
+        row = (math.nan, math.nan)  # not known, which is not 0
+    keys, messages = row or (0, 0)
+    metrics.PARKED_KEYS.set(keys)
+    metrics.PARKED_MESSAGES.set(messages)

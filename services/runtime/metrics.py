@@ -25,6 +25,8 @@ RELAY_DELAY = Histogram(
     "tranche_relay_delay_seconds", "From the decision's time to Kafka's acknowledgement", buckets=_SECONDS
 )
 RELAY_LEADER = Gauge("tranche_relay_leader", "1 where this replica relays the event log, else 0")
+PARKED_KEYS = Gauge("tranche_parked_keys", "Keys that wait for an operator; anything above 0 is an alarm")
+PARKED_MESSAGES = Gauge("tranche_parked_messages", "Messages that wait with their keys for an operator")
 HTTP_TIME = Histogram("tranche_http_seconds", "HTTP calls", ["method", "route", "status"], buckets=_SECONDS)
 
 

@@ -9,6 +9,7 @@ The order of its statements is what makes effects happen exactly once (ARCHITECT
 """
 
 import logging
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ TRANSIENT = (errors.OperationalError, errors.DeadlockDetected, errors.Serializat
 NOT_TRANSIENT = (errors.ProgramLimitExceeded,)
 """An OperationalError by its class, but a message's fault (a text too long for its index): it would hold for ever."""
 
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KEY_SHOWN = 200
 _REASON_SHOWN = 2_000
 _HEADERS_SHOWN = 40_000
@@ -75,6 +77,17 @@ class Unreadable:
 
     record: Record
     reason: str
+    envelope: Envelope | None = None
+    """Of one whose headers are good and whose body is not: an event among them holds its stream until it is resolved.
+    """
+
+    @property
+    def stream(self) -> tuple[str, str] | None:
+        """Source and key of the stream that misses it; None when it is no event of a stream, or its key is no id."""
+        key = _text(self.record.key)
+        if self.envelope is None or version_of(self.envelope) < 1 or _IDENTIFIER.fullmatch(key) is None:
+            return None
+        return self.envelope.source, key
 
 
 @dataclass(slots=True)
@@ -151,6 +164,18 @@ class Processor:
             _move_positions(connection, batch.positions, batch.topic_ids)
         return outcomes
 
+    def settle(self, connection: Connection, delivery: Delivery) -> None:
+        """Decide one message inside the caller's transaction, which holds its key's lane and knows that it is due.
+
+        For what waited (`redrive.py`): parking, positions and versions are the caller's. Raises what a handler raises.
+        """
+        lines: list[Line] = []
+        workspace = Workspace(connection)
+        self._load(workspace, [delivery])
+        self._decide(workspace, delivery, self.clock.now(), lines)
+        workspace.flush()
+        event_log.append(connection, lines)
+
     # -- 1 and 2: what is due ------------------------------------------------------------------------------
 
     def _take(
@@ -159,8 +184,10 @@ class Processor:
         """What is to be decided, in the batch's order; and the versions of the streams once that is done."""
         lanes = {lane_of(delivery.key) for delivery in batch.deliveries}
         lanes.update(partition for _, partition in batch.positions)
+        missed = {stream for unreadable in batch.unreadable if (stream := unreadable.stream)}
+        lanes.update(lane_of(key) for _, key in missed)
         commands = [d.envelope.id for d in batch.deliveries if d.message.is_command]
-        streams = sorted({(d.envelope.source, d.key) for d in batch.deliveries if d.envelope.stream_version})
+        streams = sorted({(d.envelope.source, d.key) for d in batch.deliveries if d.envelope.stream_version} | missed)
         # One round trip. Each statement sees what was committed before it began, so what follows the lock on
         # the lanes sees everything that earlier holders of these lanes did.
         with connection.pipeline():
@@ -187,10 +214,6 @@ class Processor:
             seen={(source, key): version for source, key, version in seen.fetchall()},
             parked={key for (key,) in parked.fetchall()},
         )
-        for unreadable in batch.unreadable:
-            record = unreadable.record
-            if record.offset >= known.positions.get((record.topic, record.partition), 0):
-                lines.append(self._bury(connection, record, _text(record.key), unreadable.reason, parked=False))
         return self._sift(connection, batch, known, lines)
 
     def _sift(
@@ -198,8 +221,11 @@ class Processor:
     ) -> tuple[list[Delivery | Refused | None], dict[tuple[str, str], int]]:
         due: list[Delivery | Refused | None] = []
         moved: dict[tuple[str, str], int] = {}
+        unreadable = list(batch.unreadable)
         for delivery in batch.deliveries:
             record, envelope, key = delivery.record, delivery.envelope, delivery.key
+            if unreadable and record is not None:
+                self._bury_unreadable(connection, unreadable, record, known, lines)
             if record is not None and record.offset < known.positions.get((record.topic, record.partition), 0):
                 due.append(None)
             elif key in known.parked:
@@ -226,9 +252,29 @@ class Processor:
                         known.parked.add(key)
             else:
                 due.append(delivery)
+        self._bury_unreadable(connection, unreadable, None, known, lines)
         return due, moved
 
     # -- what cannot be handled ----------------------------------------------------------------------------
+
+    def _bury_unreadable(
+        self, connection: Connection, left: list[Unreadable], until: Record | None, known: "_Known", lines: list[Line]
+    ) -> None:
+        """Take out of `left` what stands before a record in its partition (all, when None) and bury it.
+
+        An event that its stream will miss waits with its key, so that it can be put back or given up by name; the
+        next of its stream would be a gap.
+        """
+        for unreadable in [u for u in left if until is None or _stands_before(u.record, until)]:
+            left.remove(unreadable)
+            record, envelope, stream = unreadable.record, unreadable.envelope, unreadable.stream
+            if record.offset < known.positions.get((record.topic, record.partition), 0):
+                continue
+            missed = stream is not None and envelope is not None and envelope.stream_version > known.seen.get(stream, 0)
+            key = _text(record.key)
+            lines.append(self._bury(connection, record, key, unreadable.reason, parked=missed))
+            if missed:
+                known.parked.add(key)
 
     def _bury(self, connection: Connection, record: Record, key: str, reason: str, *, parked: bool) -> Line:
         """A dead letter, as a line of the log; when `parked`, the key waits from here on."""
@@ -347,6 +393,16 @@ PARKED = Refused(
     "something that came before could not be handled; an operator was told, try again when it is resolved",
 )
 """The answer over HTTP while a key is parked. It passes, so it is never kept for an Idempotency-Key."""
+
+
+def version_of(envelope: Envelope) -> int:
+    """The place in its stream, as far as its type can have one; 0 when it has none."""
+    message_class = MESSAGES.get(envelope.type)
+    return 0 if message_class is not None and message_class.is_command else envelope.stream_version
+
+
+def _stands_before(record: Record, other: Record) -> bool:
+    return record[:2] == other[:2] and record.offset < other.offset
 
 
 def _text(value: bytes | None) -> str:

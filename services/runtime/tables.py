@@ -108,6 +108,24 @@ parked_messages = Table(
     comment="A key whose message cannot be handled, and all that came after it, in order. Empty is healthy.",
 )
 
+discarded_messages = Table(
+    "discarded_messages",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", Text, nullable=False, index=True),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("body", LargeBinary),
+    Column("parked_reason", Text, nullable=False),
+    Column("parked_at", DateTime(timezone=True), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("discarded_by", Text, nullable=False),
+    Column("discarded_at", DateTime(timezone=True), nullable=False),
+    comment="Append-only: parked messages that an operator gave up, with who, when and why; under their id of then.",
+)
+
 http_requests = Table(
     "http_requests",
     metadata,

@@ -18,7 +18,7 @@ from psycopg import OperationalError as PsycopgOperationalError
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError as SqlalchemyOperationalError
 
-from schemas.envelope import UnreadableRecordError, read_body, read_headers
+from schemas.envelope import Envelope, UnreadableRecordError, read_body, read_headers
 from services.runtime import metrics
 from services.runtime.positions import PositionLostError, beginnings, topic_ids
 from services.runtime.processor import NOT_TRANSIENT, TRANSIENT, Batch, Delivery, Processor, Record, Unreadable
@@ -156,7 +156,8 @@ class Worker(threading.Thread):
             try:
                 deliveries.append(read_record(record))
             except UnreadableRecordError as reason:
-                unreadable.append(Unreadable(record, str(reason)))
+                envelope = reason.envelope if isinstance(reason, UnreadableBodyError) else None
+                unreadable.append(Unreadable(record, str(reason), envelope))
         return Batch(deliveries, unreadable, positions, self._ids)
 
     def _judge(self, error: KafkaError) -> None:
@@ -227,14 +228,31 @@ class Worker(threading.Thread):
                 metrics.LAG.labels(p.topic, p.partition).set(max(0, high - p.offset))
 
 
-def read_record(record: Record) -> Delivery:
-    """A record as a message. Raises UnreadableRecordError."""
+def read_envelope(record: Record) -> Envelope:
+    """The envelope of a record. Raises UnreadableRecordError."""
     envelope = read_headers(record.headers)
     for name, value in (("ce_id", envelope.id), ("ce_source", envelope.source)):
         # They are looked up, indexed and said again as identifiers: with anything else in them even parking would fail.
         if _IDENTIFIER.fullmatch(value) is None:
             raise UnreadableRecordError(f"the header {name} must be 1 to 64 letters, digits, - or _")
-    message = read_body(envelope.type, record.body)
+    return envelope
+
+
+class UnreadableBodyError(UnreadableRecordError):
+    """The headers are good, the body is not."""
+
+    def __init__(self, reason: str, envelope: Envelope) -> None:
+        super().__init__(reason)
+        self.envelope = envelope
+
+
+def read_record(record: Record) -> Delivery:
+    """A record as a message. Raises UnreadableRecordError."""
+    envelope = read_envelope(record)
+    try:
+        message = read_body(envelope.type, record.body)
+    except UnreadableRecordError as error:
+        raise UnreadableBodyError(str(error), envelope) from None
     key = message.key
     if message.topic != record.topic:
         raise UnreadableRecordError(f"{envelope.type} belongs on {message.topic}, not on {record.topic}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.base import MESSAGES
-from schemas.dead_letters import DEAD_LETTERS, FundingDeadLetter
+from schemas.dead_letters import DEAD_LETTERS, DISCARDED, FundingDeadLetter, FundingDeadLetterDiscarded
 from schemas.funding import CommandRejected, CommandUnchanged
 from tests.integration.runtime.world import World
 from tests.platform.backing import Backing
@@ -20,6 +20,7 @@ def world(platform: Backing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The toy service with a database, a group and a source of its own."""
     name = f"toy{next(_NUMBERS)}"
     monkeypatch.setitem(DEAD_LETTERS, name, FundingDeadLetter)
+    monkeypatch.setitem(DISCARDED, name, FundingDeadLetterDiscarded)
     with monkeypatch.context() as only_now:  # the catalogue stays as it is for all other tests
         only_now.setitem(MESSAGES, f"{name}.command_rejected.v1", CommandRejected)
         only_now.setitem(MESSAGES, f"{name}.command_unchanged.v1", CommandUnchanged)

@@ -88,10 +88,17 @@ def test_a_command_that_breaks_parks_its_key(at_work: World) -> None:
 _COMMAND_TYPE = b"funding.set_default_payment_method.v1"
 _NO_MESSAGES = {
     "no headers": (lambda world, key: (b"{}", []), "the header ce_specversion is missing"),
-    "no JSON": (lambda world, key: (b"\xff\x00{", _headers(world, key)), "the body is no contracts.milestone_added.v1"),
+    "no JSON": (
+        lambda world, key: (b"\xff\x00{", _headers(world, key, ce_streamversion=b"0")),
+        "the body is no contracts.milestone_added.v1",
+    ),
     "an unknown type": (
-        lambda world, key: (b"{}", _headers(world, key, ce_type=b"contracts.unheard_of.v1")),
+        lambda world, key: (b"{}", _headers(world, key, ce_type=b"contracts.unheard_of.v1", ce_streamversion=b"0")),
         "'contracts.unheard_of.v1' is not in the catalogue",
+    ),
+    "a command that claims a version": (
+        lambda world, key: (b"{", _headers(world, key, ce_type=_COMMAND_TYPE)),
+        "the body is no funding.set_default_payment_method.v1",
     ),
     "another topic's": (
         lambda world, key: (_command(world, key), _headers(world, key, ce_type=_COMMAND_TYPE)),
@@ -101,7 +108,7 @@ _NO_MESSAGES = {
         lambda world, key: (_fact(world, "another"), _headers(world, key)),
         "the key must be the body's contract_id (another)",
     ),
-    "no body": (lambda world, key: (None, _headers(world, key)), "without a body"),
+    "no body": (lambda world, key: (None, _headers(world, key, ce_streamversion=b"0")), "without a body"),
     "a NUL in its id": (lambda world, key: (_fact(world, key), _headers(world, key, ce_id=b"a\0b")), "ce_id must"),
 }  # fmt: skip
 
@@ -119,6 +126,7 @@ def _command(world: World, key: str) -> bytes:
     return world.command(key)[1].model_dump_json().encode()
 
 
+@pytest.mark.scenario(11)
 def test_what_is_no_message_is_a_dead_letter_with_its_exact_bytes_and_the_partition_goes_on(at_work: World) -> None:
     cases = []
     for what, (make, reason) in _NO_MESSAGES.items():
