@@ -3,6 +3,8 @@
 import json
 from collections import Counter
 
+import pytest
+
 from deploy.local.story import CURRENCY, FIRST_MINOR, SECOND_MINOR, Story
 from deploy.local.tail import follow
 from schemas.catalogue import TOPICS
@@ -65,6 +67,7 @@ def test_every_fact_is_on_the_topics_once_and_in_order(story: Story, running_pla
     assert len(seen) >= 5
 
 
+@pytest.mark.scenario(81)
 def test_nothing_secret_passes_on_the_topics(story: Story, running_platform: RunningPlatform) -> None:
     for step in story.steps():
         step.act()

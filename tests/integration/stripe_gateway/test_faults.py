@@ -29,6 +29,16 @@ def deaf(bench: Bench, employer: Employer) -> Iterator[None]:
     bench.policy()
 
 
+@pytest.fixture
+def storm_trainer(bench: Bench) -> Trainer:
+    """Ready before the webhooks stop."""
+    bench.policy()
+    trainer = Trainer(bench).open_account().complete_onboarding()
+    bench.quiet()
+    bench.policy(drop=["*"])
+    return trainer
+
+
 def paid_once(funding: Funding) -> None:
     funding.bench.hears(funding.contract, "payment_intent_succeeded")
     funding.bench.quiet()
@@ -55,10 +65,10 @@ def first_half(bench: Bench, about: str) -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        {"kind": "timeout_before", "seconds": 0},
-        {"kind": "timeout_after", "seconds": 0},
-        {"kind": "truncated"},
-        {"kind": "bad_gateway"},
+        pytest.param({"kind": "timeout_before", "seconds": 0}, marks=pytest.mark.scenario(13)),
+        pytest.param({"kind": "timeout_after", "seconds": 0}, marks=pytest.mark.scenario(14)),
+        pytest.param({"kind": "truncated"}, marks=pytest.mark.scenario(17)),
+        pytest.param({"kind": "bad_gateway"}, marks=pytest.mark.scenario(17)),
         {"kind": "error_500_before"},
         {"kind": "conflict"},
         {"kind": "rate_limit"},
@@ -77,6 +87,7 @@ def test_a_call_is_made_again_until_it_is_answered(bench: Bench, employer: Emplo
     assert keys == {f"fund:{funding.id}:confirm:1"}
 
 
+@pytest.mark.scenario(15)
 @pytest.mark.usefixtures("deaf")
 def test_a_stored_500_is_looked_behind(bench: Bench, employer: Employer) -> None:
     funding = employer.funding().create()
@@ -100,6 +111,7 @@ def test_a_stored_500_of_a_decline_is_looked_behind(bench: Bench) -> None:
     assert bench.hears(charge.contract, "payment_intent_failed").decline_code == "insufficient_funds"
 
 
+@pytest.mark.scenario(15)
 def test_a_webhook_resolves_what_stripe_never_answers(bench: Bench, employer: Employer) -> None:
     funding = employer.funding().create()
     bench.fault("error_500_after", path=CONFIRM)
@@ -117,6 +129,7 @@ def test_a_webhook_resolves_what_stripe_never_answers(bench: Bench, employer: Em
     assert tries < bench.settings.stripe_server_errors
 
 
+@pytest.mark.scenario(16)
 @pytest.mark.usefixtures("deaf")
 def test_500_that_must_not_be_retried_is_looked_behind_at_once(bench: Bench, employer: Employer) -> None:
     funding = employer.funding().create()
@@ -142,6 +155,7 @@ def test_what_nobody_can_tell_is_an_open_item(bench: Bench, employer: Employer) 
     assert bench.told(funding.contract) == []
 
 
+@pytest.mark.scenario(20)
 def test_a_refused_key_stops_everything_and_fails_nothing(bench: Bench, employer: Employer) -> None:
     one, two = employer.funding(), employer.funding()
     bench.fault("unauthorized", times=6)
@@ -154,9 +168,60 @@ def test_a_refused_key_stops_everything_and_fails_nothing(bench: Bench, employer
     assert "tranche_stripe_halted 0.0" in bench.http.get("/metrics").text
 
 
+@pytest.mark.scenario(18)
+@pytest.mark.usefixtures("deaf")
+def test_a_storm_of_429_loses_nothing_doubles_nothing_and_keeps_the_order(
+    bench: Bench, employer: Employer, storm_trainer: Trainer
+) -> None:
+    paid = employer.funding(120_000)
+    charge_id = paid.pay().charge_id
+    payouts = [Payout(storm_trainer, paid, charge_id, 10_000) for _ in range(4)]
+    others = [employer.funding() for _ in range(12)]
+    bench.fault("rate_limit", method="POST", times=60)
+
+    bench.hear(*(other.create_command for other in others), *(payout.command() for payout in payouts))
+
+    bench.hears(paid.contract, "transfer_created", len(payouts))
+    bench.quiet()
+    told = [message.payout_id for message in bench.said(paid.contract) if hasattr(message, "transfer_id")]
+    assert told == [payout.id for payout in payouts]
+    assert [len(payout.transfers()) for payout in payouts] == [1] * len(payouts)
+    for other in others:
+        assert bench.told(other.contract) == ["payment_intent_created"]
+        assert len(other.intents()) == 1
+    assert bench.sandbox.control("GET", "faults")[-1]["hits"] == 60  # it was a storm
+    # What an alarm on the lag watches.
+    assert "tranche_stripe_oldest_open_call_seconds" in bench.http.get("/metrics").text
+
+
+@pytest.mark.scenario(22)
+@pytest.mark.usefixtures("deaf")
+def test_a_stripe_that_hangs_holds_up_no_consumer_and_is_given_up_in_time(bench: Bench, employer: Employer) -> None:
+    first, second = employer.funding().create(), employer.funding()
+    bench.close_desk()
+    patient = bench.settings
+    bench.settings = patient.model_copy(update={"stripe_timeout_s": 0.3})
+    try:
+        bench.open_desk()
+        bench.fault("slow", path=CONFIRM, seconds=3.0, times=2)
+        first.confirm()
+        eventually(lambda: bench.sandbox.control("GET", "faults")[-1]["hits"] or None, "the call hangs")
+
+        second.create()  # a command is taken and its own call made meanwhile
+
+        paid_once(first)
+        notes = bench.requests(f"/v1/payment_intents/{first.intent_id}/confirm")
+        assert {note["idempotency_key"] for note in notes} == {f"fund:{first.id}:confirm:1"}
+    finally:
+        bench.close_desk()
+        bench.settings = patient
+        bench.open_desk()
+
+
 # -- processes that die ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.scenario(6)
 @pytest.mark.usefixtures("deaf")
 def test_a_crash_after_the_charge_and_before_our_commit_charges_once(bench: Bench, employer: Employer) -> None:
     funding = employer.funding().create()
@@ -171,6 +236,7 @@ def test_a_crash_after_the_charge_and_before_our_commit_charges_once(bench: Benc
     assert replay["replayed"]
 
 
+@pytest.mark.scenario(7)
 @pytest.mark.usefixtures("deaf")
 @pytest.mark.parametrize("executed", [True, False])
 def test_a_start_after_30_hours_looks_first(bench: Bench, employer: Employer, executed: bool) -> None:
@@ -188,6 +254,7 @@ def test_a_start_after_30_hours_looks_first(bench: Bench, employer: Employer, ex
     assert len(bench.requests(f"/v1/payment_intents/{funding.intent_id}/confirm")) == 1
 
 
+@pytest.mark.scenario(7)
 @pytest.mark.usefixtures("deaf")
 def test_a_start_after_30_hours_finds_the_intent_that_was_made(bench: Bench, employer: Employer) -> None:
     funding = employer.funding()
@@ -202,6 +269,7 @@ def test_a_start_after_30_hours_finds_the_intent_that_was_made(bench: Bench, emp
     assert [intent["id"] for intent in funding.intents()] == [created.payment_intent_id]
 
 
+@pytest.mark.scenario(7)
 def test_a_start_after_30_hours_finds_the_transfer_that_was_made(
     bench: Bench, employer: Employer, trainer: Trainer
 ) -> None:
@@ -270,6 +338,7 @@ def test_the_database_goes_away_in_the_middle_of_a_call(bench: Bench, employer: 
 # -- several at once -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.scenario(9)
 def test_two_owners_at_once_are_harmless(bench: Bench, employer: Employer) -> None:
     fundings = [employer.funding() for _ in range(10)]
     second = Desk(bench.runtime, bench.settings)
@@ -356,6 +425,7 @@ def test_a_key_with_other_parameters_is_an_open_item_and_no_second_call(bench: B
     assert len(funding.intents()) == 1
 
 
+@pytest.mark.scenario(5)
 def test_stripe_refusing_a_reused_key_is_an_open_item(bench: Bench, employer: Employer) -> None:
     funding = employer.funding(50_000)
     bench.close_desk()
@@ -368,7 +438,8 @@ def test_stripe_refusing_a_reused_key_is_an_open_item(bench: Bench, employer: Em
 
     refused = bench.hears(funding.contract, "call_refused")
     assert (refused.code, refused.http_status) == ("idempotency_error", 400)
-    assert bench.attempts(funding.id)[0]["state"] == "refused"
+    bench.quiet()
+    assert [row["state"] for row in bench.attempts(funding.id)] == ["refused"]  # and none under a new key
 
 
 def test_the_figures_say_how_it_goes(bench: Bench, employer: Employer) -> None:

@@ -24,6 +24,7 @@ def start(**changed: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.scenario(80)
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

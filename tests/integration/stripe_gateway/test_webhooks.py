@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+import pytest
 import stripe
 
 from services.stripe_gateway.client import API_VERSION
@@ -36,11 +37,12 @@ def deliver(
     secret: str = PLATFORM_SECRET,
     path: str = "/webhooks/stripe",
     late_s: int = 0,
+    http: httpx.Client | None = None,
 ) -> httpx.Response:
     body = json.dumps(sent)
     at = int(bench.clock.now().timestamp()) - late_s
     signature = stripe.WebhookSignature.generate_signature_header(body, secret, at)
-    return bench.http.post(path, content=body, headers={"Stripe-Signature": signature})
+    return (http or bench.http).post(path, content=body, headers={"Stripe-Signature": signature})
 
 
 def stored(bench: Bench, event_id: str) -> dict[str, Any]:
@@ -61,6 +63,7 @@ def handled(bench: Bench, event_id: str) -> dict[str, Any]:
 # -- who tells first ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.scenario(14, 23)
 def test_a_webhook_before_the_answer_tells_it_once(bench: Bench, employer: Employer) -> None:
     funding = employer.funding().create()
     # It is charged at once; the answer never comes, and the webhook is there long before the next try.
@@ -78,6 +81,7 @@ def test_a_webhook_before_the_answer_tells_it_once(bench: Bench, employer: Emplo
     assert bench.told(funding.contract) == PAID
 
 
+@pytest.mark.scenario(23)
 def test_the_intent_is_bound_by_its_metadata_when_the_answer_is_lost(bench: Bench, employer: Employer) -> None:
     funding = employer.funding()
     bench.fault("timeout_after", path="/v1/payment_intents", method="POST", seconds=1.0)
@@ -90,6 +94,7 @@ def test_the_intent_is_bound_by_its_metadata_when_the_answer_is_lost(bench: Benc
     assert bench.told(funding.contract) == ["payment_intent_created"]
 
 
+@pytest.mark.scenario(23)
 def test_a_transfer_is_bound_by_its_metadata_when_the_answer_is_lost(
     bench: Bench, employer: Employer, trainer: Trainer
 ) -> None:
@@ -120,6 +125,7 @@ def test_a_decline_told_by_webhook_is_not_told_again_by_the_answer(bench: Bench)
 # -- twice, late, out of order ---------------------------------------------------------------------------------
 
 
+@pytest.mark.scenario(26)
 def test_the_same_event_twice_and_its_twin_tell_it_once(bench: Bench, employer: Employer) -> None:
     bench.policy(duplicate=2, duplicate_with_new_id=True)
 
@@ -132,6 +138,7 @@ def test_the_same_event_twice_and_its_twin_tell_it_once(bench: Bench, employer: 
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.scenario(28)
 def test_a_duplicate_is_answered_200_and_changes_nothing(bench: Bench) -> None:
     sent = event(bench, "customer.created", {"id": "cus_x"})
 
@@ -211,6 +218,7 @@ def test_stripes_bad_moment_while_reading_is_waited_out(bench: Bench, employer: 
 # -- what is not taken -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.scenario(27)
 def test_a_wrong_signature_stores_nothing_and_is_counted(bench: Bench) -> None:
     before = len(bench.rows("SELECT 1 FROM webhooks"))
     answers = [
@@ -229,6 +237,7 @@ def test_a_wrong_signature_stores_nothing_and_is_counted(bench: Bench) -> None:
     assert 'tranche_stripe_webhooks_total{endpoint="platform",outcome="bad_signature"}' in figures
 
 
+@pytest.mark.scenario(27)
 def test_a_body_that_was_written_anew_is_refused(bench: Bench) -> None:
     body = json.dumps(event(bench, "customer.created", {}))
     signature = stripe.WebhookSignature.generate_signature_header(
@@ -240,6 +249,7 @@ def test_a_body_that_was_written_anew_is_refused(bench: Bench) -> None:
     assert answer.status_code == 400
 
 
+@pytest.mark.scenario(34)
 def test_the_old_and_the_new_secret_are_both_taken_while_it_is_rolled(bench: Bench) -> None:
     for secret in ("whsec_old", PLATFORM_SECRET):
         assert deliver(bench, event(bench, "customer.created", {}), secret=secret).status_code == 200
@@ -251,6 +261,7 @@ def test_an_event_that_is_too_large_is_refused(bench: Bench) -> None:
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
+@pytest.mark.scenario(30, 82)
 def test_what_is_not_understood_is_answered_and_set_aside_with_the_reason(bench: Bench) -> None:
     odd = [
         (event(bench, "payment_intent.succeeded", {"id": "pi_1"}, api_version="2025-01-01.acacia"), "API version"),
@@ -264,6 +275,54 @@ def test_what_is_not_understood_is_answered_and_set_aside_with_the_reason(bench:
         row = stored(bench, sent["id"])
         assert row["state"] == "parked"
         assert reason in row["reason"]
+
+
+@pytest.mark.scenario(30)
+def test_an_event_of_an_account_that_is_nobodys_is_answered_and_set_aside(bench: Bench) -> None:
+    sent = event(bench, "payout.paid", {"id": "po_of_nobody"}, account="acct_of_nobody")
+
+    assert deliver(bench, sent, secret=CONNECT_SECRET, path="/webhooks/stripe/connect").status_code == 200
+
+    row = handled(bench, sent["id"])
+    assert (row["state"], "acct_of_nobody" in row["reason"]) == ("parked", True)
+
+
+@pytest.mark.scenario(29)
+@pytest.mark.parametrize("skew_s", [600, -600])
+def test_a_clock_ten_minutes_off_refuses_until_stripe_signs_anew(bench: Bench, skew_s: int) -> None:
+    sent = event(bench, "customer.created", {"id": "cus_x"})
+    figure = 'tranche_stripe_webhooks_total{endpoint="platform",outcome="bad_signature"}'
+
+    def refused() -> float:
+        lines = [line for line in bench.http.get("/metrics").text.splitlines() if line.startswith(figure)]
+        return float(lines[0].split()[-1]) if lines else 0.0
+
+    before = refused()
+    assert deliver(bench, sent, late_s=skew_s).status_code == 400
+    assert bench.rows("SELECT 1 FROM webhooks WHERE event_id = %s", sent["id"]) == []
+    assert refused() == before + 1  # what an alarm watches
+
+    assert deliver(bench, sent).status_code == 200
+    assert stored(bench, sent["id"])["state"] == "done"
+
+
+@pytest.mark.scenario(33)
+def test_a_webhook_is_acknowledged_only_once_it_is_stored_and_needs_no_kafka(bench: Bench, employer: Employer) -> None:
+    funding = employer.funding().create()
+    bench.policy(drop=["*"])
+    bench.sandbox.client().v1.payment_intents.confirm(
+        funding.intent_id, {"payment_method": employer.card, "off_session": True}
+    )
+    sent = event(bench, "payment_intent.succeeded", {"id": funding.intent_id})
+
+    # The connection is closed after a 500, so it is one of its own.
+    with bench.no_database(), httpx.Client(base_url=bench.url, trust_env=False) as http:
+        assert deliver(bench, sent, http=http).status_code >= 500
+    # There is no Kafka beside this gateway at all.
+    assert deliver(bench, sent).status_code == 200
+
+    assert handled(bench, sent["id"])["state"] == "done"
+    assert bench.told(funding.contract) == PAID  # waits in the event log for the relay
 
 
 def test_an_object_that_is_nobodys_is_set_aside(bench: Bench) -> None:

@@ -13,6 +13,7 @@ SANDBOX = "http://127.0.0.1:12111"
 STRIPE = "https://api.stripe.com"
 
 
+@pytest.mark.scenario(80)
 @pytest.mark.parametrize(
     ("key", "base"),
     [
@@ -48,6 +49,7 @@ def test_test_mode_is_no_way_around_for_a_live_key() -> None:
         check_key("sk_live_1", SANDBOX, test_mode=True)
 
 
+@pytest.mark.scenario(82)
 def test_the_version_is_the_librarys_own() -> None:
     assert stripe._api_version._ApiVersion.CURRENT == API_VERSION
 
@@ -79,6 +81,7 @@ def test_several_secrets_are_read_and_blank_ones_are_none() -> None:
     assert secrets_of(settings.stripe_webhook_secret) == ("whsec_a", "whsec_b")
 
 
+@pytest.mark.scenario(81)
 @pytest.mark.parametrize(
     "secret",
     [

@@ -58,6 +58,7 @@ def test_without_a_secret_nothing_is_right() -> None:
         verify(BODY.encode(), signed(BODY), (), now())
 
 
+@pytest.mark.scenario(29)
 @pytest.mark.parametrize(("late_s", "taken"), [(290, True), (301, False), (-290, True), (-310, False)])
 def test_the_time_must_be_near_ours_on_either_side(late_s: int, taken: bool) -> None:
     try:
