@@ -238,6 +238,27 @@ def demo() -> None:
     story.main()
 
 
+@app.command()
+def check(
+    stale: Annotated[str, typer.Option(help="From which age on what is under way is listed.")] = "15m",
+) -> None:
+    """Whether what must always hold does hold, in the live databases; exit code 1 when something is broken."""
+    _inside_if_containers("check", "--stale", stale)
+    from services.auditor.audit import AuditError, audit, database_urls  # noqa: PLC0415
+    from services.auditor.telling import tell  # noqa: PLC0415
+    from services.runtime.clock import MovableClock  # noqa: PLC0415
+
+    server = os.environ.get("TRANCHE_DATABASE_URL") or Platform(_layout()).surroundings().database_url
+    try:
+        report = audit(database_urls(server), MovableClock(_clock_file()).now(), parse_duration(stale))
+    except AuditError as error:
+        raise LocalError(str(error)) from error
+    for line in tell(report):
+        typer.echo(line)
+    if report.violations:
+        sys.exit(1)
+
+
 @app.command(hidden=True)
 def clean() -> None:
     """Remove the platform's data, wherever it lies; `make clean` calls it."""

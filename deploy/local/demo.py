@@ -19,7 +19,9 @@ from deploy.local.story import CURRENCY, Place, Story
 from deploy.local.tail import Record, follow
 from schemas.catalogue import TOPICS
 from schemas.money import show
-from services.runtime.clock import MovableClock
+from services.auditor.audit import audit, database_urls
+from services.auditor.telling import tell
+from services.runtime.clock import Clock, MovableClock
 from services.runtime.tokens import issue
 
 _QUIET_S = 0.4
@@ -84,6 +86,7 @@ def main() -> None:
             console.print(f"    [green]{escape(result)}[/green]", soft_wrap=True)
         _tell_books(console, story)
         _tell_analytics(console, story)
+        _tell_check(console, around.database_url, place.clock)
     finally:
         story.close()
     _tell_addresses(console, around.public_url, place.sandbox)
@@ -115,6 +118,16 @@ def _tell_analytics(console: Console, story: Story) -> None:
     console.print("\n[bold]Analytics[/bold] (faust, from the topics alone): equal to the ledger's")
     for name in ("funded", "held", "released", "refunded"):
         console.print(f"    {name:20} {show(totals.get(name, 0), CURRENCY):>18}")
+
+
+def _tell_check(console: Console, database_url: str, clock: Clock) -> None:
+    """What must always hold, asked of the live databases; raises LocalError when something is broken."""
+    console.print("\n[bold]What must always hold[/bold] (tranche check)")
+    report = audit(database_urls(database_url), clock.now())
+    for line in tell(report):
+        console.print(f"    {escape(line)}", soft_wrap=True)
+    if report.violations:
+        raise LocalError("what must always hold does not")
 
 
 def _totals(operator: Party) -> dict[str, int]:

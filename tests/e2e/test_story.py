@@ -8,6 +8,7 @@ import pytest
 from deploy.local.story import CURRENCY, FIRST_MINOR, SECOND_MINOR, Story
 from deploy.local.tail import follow
 from schemas.catalogue import TOPICS
+from services.auditor.audit import audit, database_urls
 from tests.platform.running import RunningPlatform
 
 FIRST_CHARGE_MINOR = FIRST_MINOR + FIRST_MINOR // 10 + 995
@@ -90,3 +91,13 @@ def _facts(running_platform: RunningPlatform, story: Story) -> Counter[str]:
         for record in follow(running_platform.kafka_bootstrap, topics, from_start=True, once=True)
         if record.key in story.keys and record.envelope is not None
     )
+
+
+def test_after_the_story_everything_holds_that_must(story: Story, running_platform: RunningPlatform) -> None:
+    for step in story.steps():
+        step.act()
+
+    report = audit(database_urls(running_platform.database_url), running_platform.clock.now())
+
+    assert report.violations == []
+    assert report.compared > 5
