@@ -23,6 +23,7 @@ from services.stripe_sandbox.errors import ApiError, invalid
 from services.stripe_sandbox.faults import Fault
 from services.stripe_sandbox.idempotency import IdempotencyKeys, Stored
 from services.stripe_sandbox.ids import new_id
+from services.stripe_sandbox.limits import rate_limited
 from services.stripe_sandbox.render import expand, public
 from services.stripe_sandbox.routing import Operation, find_operation
 from services.stripe_sandbox.sandbox import Context, Sandbox
@@ -46,6 +47,17 @@ class Dropped(Response):
         headers = [(b"content-type", b"application/json"), (b"content-length", b"100000")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": bytes(self.body)[:40], "more_body": True})
+
+
+@dataclass(frozen=True)
+class Found:
+    """The operation of a request, and what is known of the request before its parameters are."""
+
+    operation: Operation
+    parts: dict[str, str]
+    request_id: str
+    key: str
+    fault: Fault | None
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,7 @@ class Api:
             "idempotency_key": request.headers.get("idempotency-key"),
         }
         self.sandbox.requests.append(note)
+        waiting = self.sandbox.webhooks.waiting if self.sandbox.webhooks.policy.before_answer else set()
         try:
             response = await self._answer(request, raw, request_id, note)
         except ApiError as error:
@@ -97,6 +110,9 @@ class Api:
         if self._answered % PRUNE_EVERY == 0:
             self.keys.prune()
         await self.sandbox.settle()
+        if self.sandbox.webhooks.policy.before_answer:
+            # Only what this request caused: a receiver that asks back meanwhile must not wait for itself.
+            await self.sandbox.webhooks.first_attempts(self.sandbox.webhooks.waiting - waiting)
         return response
 
     async def _answer(self, request: Request, raw: str, request_id: str, note: Json) -> Response:
@@ -117,24 +133,29 @@ class Api:
                 f"Unrecognized request URL ({method}: {path}). The sandbox does not have this operation; its README"
                 " lists those that it has.",
             )
-        operation, parts = found
+        with self.sandbox.limiter.admit(*found, self.sandbox.clock.now().timestamp()):
+            return await self._admitted(request, raw, Found(*found, request_id, key, fault), note)
+
+    async def _admitted(self, request: Request, raw: str, found: "Found", note: Json) -> Response:
+        operation, key, fault = found.operation, found.key, found.fault
         _check_version(request, operation)
         account = self._account(request)
+        path = unquote(request.url.path)
         params = _parse(request, raw, operation)
         scope = self.keys.scope(account, "v2" if operation.is_v2 else "v1", key) if key else None
-        remember = (scope, self.keys.fingerprint(method, path, params), path) if scope else None
+        remember = (scope, self.keys.fingerprint(request.method, path, params), path) if scope else None
         if remember is not None and (stored := self.keys.begin(*remember)) is not None:
             note["replayed"] = True
             return self._replay(stored, operation, account, params)
         try:
             if fault is not None and fault.kind == "slow":
                 await asyncio.sleep(fault.delay_s)
-            asked = Asked(operation, parts, params, account, request_id, key or None)
+            asked = Asked(operation, found.parts, params, account, found.request_id, key or None)
             status, body, headers = self._execute(asked, remember, fault)
         finally:
             if scope:
                 self.keys.end(scope)
-        return await self._finish(status, body, headers, request_id, fault)
+        return await self._finish(status, body, headers, found.request_id, fault)
 
     def _execute(
         self, asked: "Asked", remember: tuple[str, str, str] | None, fault: Fault | None
@@ -276,10 +297,7 @@ async def _before(fault: Fault) -> Response | None:
             "There is currently another in-progress request using this Stripe-Idempotent-Key.",
             code="idempotency_key_in_use",
         ),
-        "rate_limit": ApiError(
-            429, "invalid_request_error", "Request rate limit exceeded. Learn more about rate limits in our docs.",
-            code="rate_limit", headers={"Stripe-Rate-Limited-Reason": "endpoint-rate"},
-        ),
+        "rate_limit": rate_limited(fault.reason),
         "lock_timeout": ApiError(
             429,
             "invalid_request_error",

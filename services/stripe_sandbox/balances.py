@@ -40,6 +40,7 @@ class Balances:
         self._store = store
         self._unchecked = False
         self._checks = 0
+        self._changed: set[tuple[str, str]] = set()
 
     def post(self, currency: str, cause: str, *postings: Posting) -> None:
         """Apply postings that sum to zero. Raises UnbalancedError when they do not."""
@@ -63,7 +64,14 @@ class Balances:
                 "amount": 0,
             }
             balance["amount"] += posting.amount_minor
+            self._changed.add((posting.account, currency))
             self._store.put("_balance", posting.account, balance)
+
+    def take_changed(self) -> list[tuple[str, str]]:
+        """The account and currency of what was posted since the last call."""
+        changed = sorted(self._changed)
+        self._changed.clear()
+        return changed
 
     def amount_minor(self, account: str, currency: str, bucket: str) -> int:
         """The balance of one bucket."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from services.stripe_sandbox.faults import Fault
+from services.stripe_sandbox.limits import Limits, stripes_own
 from services.stripe_sandbox.sandbox import Sandbox
 
 Json = dict[str, Any]
@@ -35,6 +36,7 @@ class FaultRule(Strict):
     times: int = Field(default=1, ge=1)
     seconds: float | None = Field(default=None, ge=0)
     should_retry: bool | None = None
+    reason: str = "endpoint-rate"
 
 
 class WebhookPolicy(Strict):
@@ -45,6 +47,15 @@ class WebhookPolicy(Strict):
     reorder_window_s: float = Field(default=0.0, ge=0)
     thin_scope: str = Field(default="both", pattern="^(self|accounts|both)$")
     paused: bool = False
+    before_answer: bool = False
+
+
+class RateLimits(Strict):
+    global_per_s: float | None = Field(default=None, gt=0)
+    operation_per_s: float | None = Field(default=None, gt=0)
+    global_concurrency: int | None = Field(default=None, ge=1)
+    operation_concurrency: int | None = Field(default=None, ge=1)
+    intent_changes_per_hour: float | None = Field(default=None, gt=0)
 
 
 class Resend(Strict):
@@ -88,6 +99,20 @@ def router(sandbox: Sandbox) -> APIRouter:
     async def clear_faults() -> Json:
         sandbox.faults.clear()
         return {"cleared": True}
+
+    @routes.get("/limits")
+    async def limits() -> Json:
+        return vars(sandbox.limiter.limits)
+
+    @routes.put("/limits")
+    async def set_limits(body: RateLimits) -> Json:
+        sandbox.limiter.set(Limits(**body.model_dump()))
+        return vars(sandbox.limiter.limits)
+
+    @routes.put("/limits/stripe")
+    async def set_stripes_limits() -> Json:
+        sandbox.limiter.set(stripes_own())
+        return vars(sandbox.limiter.limits)
 
     @routes.get("/webhooks/policy")
     async def policy() -> Json:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from services.stripe_sandbox.ids import new_id
+from services.stripe_sandbox.limits import REASONS
 
 Json = dict[str, Any]
 Kind = Literal[
@@ -37,6 +38,8 @@ class Fault:
     times: int = 1
     seconds: float | None = None
     should_retry: bool | None = None
+    reason: str = "endpoint-rate"
+    """Which limiter a `rate_limit` names."""
     id: str = field(default_factory=lambda: new_id("fault"))
     seen: int = 0
     hits: int = 0
@@ -75,9 +78,11 @@ class Faults:
         self.rules: list[Fault] = []
 
     def add(self, rule: Fault) -> Fault:
-        """Put a rule in force. Raises ValueError for an unknown kind."""
+        """Put a rule in force. Raises ValueError for an unknown kind or reason."""
         if rule.kind not in KINDS:
             raise ValueError(f"unknown kind of fault {rule.kind!r}: one of {', '.join(KINDS)}")
+        if rule.reason not in REASONS:
+            raise ValueError(f"unknown reason {rule.reason!r}: one of {', '.join(REASONS)}")
         self.rules.append(rule)
         return rule
 

@@ -11,6 +11,7 @@ from services.stripe_sandbox.resources import (
     early_fraud_warnings,
     payouts,
     refunds,
+    reserves,
     topups,
 )
 from services.stripe_sandbox.sandbox import Context
@@ -41,5 +42,6 @@ JOBS: dict[str, Callable[..., object]] = {
     "escalate_dispute": disputes.escalate,
     "decide_dispute": disputes.decide,
     "warn_of_fraud": early_fraud_warnings.warn,
+    "collect_negative": reserves.collect,
     "land_topup": topups.land,
 }

@@ -16,6 +16,7 @@ from services.stripe_sandbox.countries import COUNTRIES, Country
 from services.stripe_sandbox.errors import no_such
 from services.stripe_sandbox.faults import Faults
 from services.stripe_sandbox.ids import new_id
+from services.stripe_sandbox.limits import Limiter, Limits, stripes_own
 from services.stripe_sandbox.metrics import Metrics
 from services.stripe_sandbox.scheduler import Scheduler
 from services.stripe_sandbox.settings import PLATFORM_ACCOUNT, Settings
@@ -39,6 +40,7 @@ class Sandbox:
         self.metrics = Metrics()
         self.webhooks = Webhooks(self)
         self.faults = Faults()
+        self.limiter = Limiter(stripes_own() if settings.sandbox_limits else Limits())
         self.requests: deque[Json] = deque(maxlen=KEPT_REQUESTS)
         self.seed()
 
@@ -69,6 +71,7 @@ class Sandbox:
         self.store.clear()
         self.scheduler.reload()
         self.faults.clear()
+        self.limiter.reset()
         self.requests.clear()
         self.webhooks.reset()
         self.seed()
@@ -83,6 +86,8 @@ class Sandbox:
         idempotency_key: str | None = None,
     ) -> Iterator["Context"]:
         """One transaction: kept when the block ends well, undone when it raises."""
+        from services.stripe_sandbox.resources import reserves  # noqa: PLC0415 - as for the jobs in tick
+
         ctx = Context(
             sandbox=self,
             account=account or self.platform,
@@ -92,8 +97,10 @@ class Sandbox:
         )
         try:
             yield ctx
+            reserves.settle(ctx)
             self.balances.assert_balanced()
         except BaseException:
+            self.balances.take_changed()
             self.store.rollback()
             self.scheduler.reload()
             raise

@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     """Interval of the platform's own payouts. Stripe's default is `daily`, which sweeps held money."""
     sandbox_strict: bool = True
     """Check each object that is returned against the stripe library's own class."""
+    sandbox_limits: bool = False
+    """Whether the rate limits of Stripe's own sandbox are in force from the start."""
     sandbox_onboarding_review_s: Annotated[int, Field(ge=0)] = 1
     """Seconds for which a submitted onboarding stays `pending`."""
 

@@ -49,6 +49,8 @@ class Policy:
     """Which endpoint thin account events go to: `self` (the platform's), `accounts` (connect) or `both`."""
     paused: bool = False
     """Nothing is attempted while true; deliveries wait."""
+    before_answer: bool = False
+    """A request is answered only after the first attempt at each delivery that it caused: the webhook is first."""
 
 
 def signature_header(payload: bytes, secret: str, timestamp_s: int) -> str:
@@ -137,6 +139,16 @@ class Webhooks:
                 task = asyncio.create_task(self._attempt(identifier))
                 self._tasks[identifier] = task
                 task.add_done_callback(partial(self._finished, identifier, endpoint))
+
+    @property
+    def waiting(self) -> set[str]:
+        """The deliveries that are not made yet."""
+        return set(self._waiting)
+
+    async def first_attempts(self, deliveries: set[str]) -> None:
+        """Wait until each of these deliveries that is due was attempted once."""
+        started = [task for identifier, task in self._tasks.items() if identifier in deliveries]
+        await asyncio.gather(*started, return_exceptions=True)
 
     def _finished(self, identifier: str, endpoint: str, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(identifier, None)

@@ -28,7 +28,7 @@ REPORTING_CATEGORIES = {
 def record(
     ctx: Context,
     kind: str,
-    source: str,
+    source: str | None,
     *,
     amount_minor: int,
     currency: str,

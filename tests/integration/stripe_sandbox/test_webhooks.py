@@ -174,6 +174,26 @@ def test_a_change_can_have_two_events(hooked: SandboxServer, receiver: Receiver)
     assert len({event["id"] for event in receiver.events("/platform")}) == 2
 
 
+def test_a_webhook_can_come_before_the_answer(hooked: SandboxServer, receiver: Receiver) -> None:
+    hooked.control("PUT", "webhooks/policy", {"before_answer": True})
+    client = hooked.client()
+    for made in range(1, 21):
+        client.v1.customers.create()
+        assert receiver.types("/platform") == ["customer.created"] * made
+
+
+def test_events_can_overtake_each_other(hooked: SandboxServer, receiver: Receiver) -> None:
+    hooked.control("PUT", "webhooks/policy", {"reorder_window_s": 1_000})
+    client = hooked.client()
+    made = [client.v1.customers.create().id for _ in range(8)]
+    for _ in range(100):
+        hooked.advance(seconds=10)
+        receiver.wait(lambda: bool(hooked.control("GET", "webhooks/idle")["idle"]))
+    came = [event["data"]["object"]["id"] for event in receiver.events("/platform")]
+    assert sorted(came) == sorted(made)
+    assert came != made
+
+
 def test_deliveries_can_be_held_back(hooked: SandboxServer, receiver: Receiver) -> None:
     hooked.control("PUT", "webhooks/policy", {"delay_s": 3_600})
     hooked.client().v1.customers.create()
