@@ -34,6 +34,7 @@ def test_unknown_ids_are_404(hired: Story) -> None:
     assert hired.employer.get("/nothing/here", 404)["code"] == "not_found"
 
 
+@pytest.mark.scenario(10)
 def test_another_partys_things_are_404(hired: Story, stranger: Party) -> None:
     for path in (f"/contracts/{hired.contract_id}", f"/milestones/{hired.first}", f"/milestones/{hired.first}/funding"):
         assert stranger.get(path, 404)["code"] == "not_found"
@@ -68,6 +69,7 @@ def test_without_a_token_401_says_how_to_get_one(place: Place) -> None:
     ],
     ids=["negative", "zero", "float", "text", "too large", "below the minimum", "no such currency", "another currency"],
 )
+@pytest.mark.scenario(10, 43)
 def test_bad_amounts_are_422_naming_the_field(hired: Story, amount: dict[str, object]) -> None:
     body = {"name": "Bad", "description": "Bad", "amount": amount}
     problem = hired.employer.post(f"/contracts/{hired.contract_id}/milestones", body, 422)
@@ -111,6 +113,7 @@ def test_the_same_idempotency_key(stranger: Party, place: Place) -> None:
     assert len(stranger.get("/contracts")["data"]) == 1
 
 
+@pytest.mark.scenario(11)
 def test_garbage_on_a_command_topic_is_a_dead_letter_and_the_partition_goes_on(
     hired: Story, running_platform: RunningPlatform
 ) -> None:

@@ -124,6 +124,7 @@ def test_a_wrong_body_is_422_naming_the_field(work: Work, step: str, body: Any, 
 
 
 @pytest.mark.parametrize(("step", "body"), STEPS)
+@pytest.mark.scenario(12)
 def test_before_it_is_funded_nothing_is_reviewed(work: Work, step: str, body: Any) -> None:
     who = work.trainer if step in ("request-release", "withdraw-request") else work.employer
     assert problem(work.post(who, step, body)) == (409, "milestone_not_funded")
@@ -174,6 +175,7 @@ def test_an_unknown_milestone_is_404_after_a_moment(bench: Bench) -> None:
 # -- again, at once, and late ------------------------------------------------------------------------------
 
 
+@pytest.mark.scenario(3)
 def test_asking_again_answers_the_present_state(work: Work) -> None:
     work.funded()
     first = work.done(work.trainer, "request-release")
@@ -199,6 +201,7 @@ def test_the_same_key_for_another_amount_is_refused(work: Work) -> None:
     assert problem(again) == (422, "idempotency_key_reused")
 
 
+@pytest.mark.scenario(47)
 def test_of_two_parts_at_once_that_are_too_much_together_one_is_refused(work: Work) -> None:
     work.funded()
     answers: list[httpx.Response] = []

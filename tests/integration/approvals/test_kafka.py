@@ -43,6 +43,7 @@ def test_a_review_on_the_topics(live: Bench) -> None:
     assert work.review()["state"] == "funded"
 
 
+@pytest.mark.scenario(3)
 def test_an_approval_sent_twice_releases_once(live: Bench) -> None:
     work = Work(live, "ka2")
     live.send(work.fact("contracts.milestone_added"), work.fact("funding.milestone_funded", held_minor=HELD))

@@ -158,6 +158,7 @@ def test_a_refused_command_is_answered_with_the_code(bench: Bench, hire: Hire) -
     assert rejected.code == "payment_method_required"
 
 
+@pytest.mark.scenario(43)
 def test_the_minimum_holds_for_commands_too(bench: Bench, hire: Hire) -> None:
     bench.hear(_create(hire, amount_minor=10))
     (rejected,) = bench.said(f"ctr_{hire.name}")

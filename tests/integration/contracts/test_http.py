@@ -81,6 +81,7 @@ def test_nobody_hires_in_anothers_name(bench: Bench, hire: Hire, who: str) -> No
     assert problem(bench.call(caller, "POST", "/contracts", hire.body())) == (403, "forbidden")
 
 
+@pytest.mark.scenario(54)
 def test_a_trainer_in_an_unsupported_country_is_refused(bench: Bench, hire: Hire) -> None:
     bench.hear(PayoutAccountCreated(trainer_id=hire.trainer[1], country="MY"))
     assert problem(bench.call(hire.employer, "POST", "/contracts", hire.body())) == (422, "country_not_supported")

@@ -29,6 +29,7 @@ def test_funding_is_accepted_and_shows_its_parts(charge: Charge) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "once"])
+@pytest.mark.scenario(2)
 def test_asking_again_shows_the_same_charge(charge: Charge, key: str | None) -> None:
     charge.has_card().added()
     first, second = charge.fund(key=key), charge.fund(key=key)

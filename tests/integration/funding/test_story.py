@@ -50,6 +50,7 @@ def test_the_release_names_the_charge_that_it_comes_from(bench: Bench, charge: C
     assert released.charge_id == f"ch_{charge.requests()[0].funding_id}"
 
 
+@pytest.mark.scenario(37)
 def test_a_declined_charge_is_tried_again_by_the_same_intent(bench: Bench, charge: Charge) -> None:
     charge.has_card().added(fund=True).answered("payment_intent_created", "payment_intent_failed")
     assert charge.shown()["state"] == "failed"
@@ -81,6 +82,18 @@ def test_a_late_success_after_a_decline_counts(charge: Charge) -> None:
     assert charge.shown()["state"] == "funded"
     assert [a["outcome"] for a in charge.shown()["attempts"]] == ["succeeded"]
     assert charge.balances()["held"] == -120_000
+
+
+@pytest.mark.scenario(24)
+def test_a_decline_heard_after_the_next_tries_success_leaves_it_funded(bench: Bench, charge: Charge) -> None:
+    charge.has_card().added(fund=True).answered("payment_intent_created", "payment_intent_failed")
+    decline = charge.answer("payment_intent_failed")
+    charge.fund()
+    charge.answered("payment_intent_succeeded")
+    bench.hear(decline)
+    assert charge.shown()["state"] == "funded"
+    assert charge.balances()["held"] == -120_000
+    assert charge.told()[-1] == "milestone_funded"
 
 
 def test_a_late_success_of_the_former_terms_is_released_and_not_charged_again(bench: Bench, charge: Charge) -> None:
@@ -141,6 +154,7 @@ def test_another_sum_than_asked_changes_nothing(bench: Bench, charge: Charge) ->
     assert charge.balances() == before
 
 
+@pytest.mark.scenario(47)
 def test_a_part_then_too_much_then_the_rest_in_one_batch(bench: Bench, charge: Charge) -> None:
     charge.funded()
     bench.hear(charge.approval(20_000, 100_000), charge.approval(100_001), charge.approval(100_000))
@@ -149,6 +163,7 @@ def test_a_part_then_too_much_then_the_rest_in_one_batch(bench: Bench, charge: C
     assert "held" not in charge.balances()
 
 
+@pytest.mark.scenario(12, 47)
 def test_an_approval_of_what_is_not_held_is_refused(bench: Bench, charge: Charge) -> None:
     charge.has_card().added(fund=True)
     bench.hear(charge.approval(120_000))
@@ -169,6 +184,7 @@ def a_command(charge: Charge, milestone: str = "", **changed: object) -> FundMil
 
 
 @pytest.mark.parametrize("turned", [False, True], ids=["the hire first", "the command first"])
+@pytest.mark.scenario(2)
 def test_hire_and_command_in_one_batch_charge_once(bench: Bench, charge: Charge, turned: bool) -> None:
     messages = [charge.addition(fund=True), a_command(charge)]
     charge.has_card()
@@ -176,6 +192,7 @@ def test_hire_and_command_in_one_batch_charge_once(bench: Bench, charge: Charge,
     assert len(charge.requests()) == 1
 
 
+@pytest.mark.scenario(1)
 def test_a_repeated_command_is_answered_and_charges_once(bench: Bench, charge: Charge) -> None:
     charge.has_card().added(fund=True)
     bench.hear(a_command(charge))
@@ -213,6 +230,7 @@ def test_a_cancelled_milestone_is_not_charged(bench: Bench, charge: Charge) -> N
     assert problem(charge.fund()) == (409, "milestone_not_fundable")
 
 
+@pytest.mark.scenario(10)
 def test_a_strangers_command_over_kafka_is_refused(bench: Bench, charge: Charge) -> None:
     charge.has_card().added()
     bench.hear(a_command(charge, actor=Actor(role="employer", party_id="emp_stranger")))

@@ -118,6 +118,7 @@ def test_a_refusal_of_a_call_that_is_not_ours_is_not_ours(bench: Bench, trainer:
     assert bench.hear(trainer.fact("stripe.call_refused", **refusal)) == [None]
 
 
+@pytest.mark.scenario(71)
 def test_a_bank_payout_that_failed_says_so_and_goes_again(bench: Bench, trainer: Trainer) -> None:
     trainer.is_ready()
     bench.hear(trainer.released())
@@ -133,6 +134,7 @@ def test_a_bank_payout_that_failed_says_so_and_goes_again(bench: Bench, trainer:
     )
     trainer.go_on()
     assert (trainer.payout["state"], trainer.payout["reason"]) == ("paid", None)
+    assert len(calls(bench, trainer)) == 1
 
 
 def test_one_bank_payout_moves_every_release_that_it_carries(bench: Bench, trainer: Trainer) -> None:

@@ -22,6 +22,7 @@ def _assert_once(world: World, expected: dict[str, int]) -> None:
     assert told(world.published()) == {key: list(range(1, count + 1)) for key, count in expected.items()}
 
 
+@pytest.mark.scenario(8)
 def test_killed_in_the_middle_of_batches_everything_counts_once(world: World) -> None:
     expected = _send_load(world)
     process = world.process(TRANCHE_BATCH_SIZE="60", TOY_PAUSE_S="0.001")
@@ -35,6 +36,7 @@ def test_killed_in_the_middle_of_batches_everything_counts_once(world: World) ->
     _assert_once(world, expected)
 
 
+@pytest.mark.scenario(9)
 def test_two_workers_on_the_same_partitions_do_no_harm(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.integration.runtime.toy.service.PAUSE_S", 0.0003)
     zombie = world.make_processor(f"{world.name}zombie")  # another group: it is given every partition, too

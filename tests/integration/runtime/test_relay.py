@@ -29,6 +29,7 @@ def _others_say(world: World, key: str, count: int) -> None:
     world.produce(*[("funding.events", lane_of(key), key.encode(), body, headers)] * count)
 
 
+@pytest.mark.scenario(8)
 def test_a_cursor_set_back_repeats_nothing(world: World) -> None:
     keys = [world.new_key() for _ in range(5)]
     for key in keys:

@@ -182,6 +182,7 @@ def test_a_command_twice_in_one_batch_has_one_effect(world: World) -> None:
     assert world.counts()[key] == 1
 
 
+@pytest.mark.scenario(1)
 def test_a_command_in_two_batches_has_one_effect(at_work: World) -> None:
     key = at_work.new_key()
     command = at_work.command(key, identifier="cmd_two_batches")

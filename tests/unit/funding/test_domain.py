@@ -150,6 +150,7 @@ def test_a_first_charge_says_all_its_parts_and_asks_for_an_intent() -> None:
     assert movements(made.entries) == [("charges_in_flight", 110_995), ("funding_in_flight", -110_995)]
 
 
+@pytest.mark.scenario(37)
 def test_a_retry_charges_the_same_intent_by_another_card() -> None:
     made = decided(begin(a_funding("failed"), method=OTHER))
     confirm = made.said[1]
@@ -309,6 +310,7 @@ def test_a_part_then_the_rest() -> None:
 
 
 @pytest.mark.parametrize("amount_minor", [100_001, MAXIMUM_MINOR])
+@pytest.mark.scenario(47)
 def test_never_more_than_is_held(amount_minor: int) -> None:
     refused = release(a_funding("funded"), held(), approved(amount_minor))
     assert isinstance(refused, said.ReleaseRefused)

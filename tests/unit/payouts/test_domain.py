@@ -107,6 +107,7 @@ def test_a_held_payout_stays_when_the_account_is_not_ready_again(account: Accoun
 
 
 @pytest.mark.parametrize("state", ["transferring", "initiated", "in_transit", "paid", "failed"])
+@pytest.mark.scenario(72)
 def test_what_is_not_held_is_never_transferred_again(state: str) -> None:
     assert domain.resume(a_payout(state), an_account(), a_resumption(), NOW) is None
 
@@ -217,6 +218,7 @@ def test_stripe_sends_it_again_by_another_bank_payout() -> None:
 
 
 @pytest.mark.parametrize("status", ["in_transit", "paid", "failed"])
+@pytest.mark.scenario(25)
 def test_no_word_of_a_bank_payout_that_failed_counts_any_more(status: str) -> None:
     assert domain.bank_payout(a_payout("failed"), bank_word(status), NOW) is None
 

@@ -39,6 +39,7 @@ def test_only_transferred_money_is_on_its_way_to_a_bank() -> None:
     assert to_the_bank == {"initiated", "in_transit", "paid", "failed"}
 
 
+@pytest.mark.scenario(71, 72)
 def test_no_edge_leads_back_before_the_transfer() -> None:
     moved = {"initiated", "in_transit", "paid", "failed"}
     assert [edge for edge in states.PAYOUT.edges if edge.source in moved and edge.target not in moved] == []
