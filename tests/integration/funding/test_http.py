@@ -82,6 +82,7 @@ def test_an_unknown_field_is_named(charge: Charge) -> None:
     assert "card" in answer.text
 
 
+@pytest.mark.scenario(35)
 def test_a_card_is_tried_four_times_a_day(charge: Charge) -> None:
     charge.has_card().added(fund=True).answered("payment_intent_created", "payment_intent_failed")
     for _ in range(3):

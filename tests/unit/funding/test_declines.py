@@ -7,6 +7,7 @@ from services.funding.declines import explain
 
 @pytest.mark.parametrize("code", ["lost_card", "stolen_card", "fraudulent", "pickup_card", "merchant_blacklist"])
 @pytest.mark.parametrize("advice", ["", "try_again_later"])
+@pytest.mark.scenario(35)
 def test_a_reported_card_is_told_like_any_other_and_never_tried_again(code: str, advice: str) -> None:
     told = explain("card_declined", code, advice)
     assert (told.code, told.advice, told.can_retry) == ("card_declined", "do_not_try_again", False)
@@ -23,11 +24,13 @@ def test_a_reported_card_is_told_like_any_other_and_never_tried_again(code: str,
         ("authentication_required", "try_again_later", True),
     ],
 )
+@pytest.mark.scenario(35)
 def test_a_known_code_says_what_helps(decline_code: str, advice: str, can_retry: bool) -> None:
     told = explain("card_declined", decline_code)
     assert (told.code, told.advice, told.can_retry) == (decline_code, advice, can_retry)
 
 
+@pytest.mark.scenario(35)
 def test_the_networks_advice_overrides_ours() -> None:
     assert explain("card_declined", "insufficient_funds", "do_not_try_again").advice == "do_not_try_again"
     assert explain("expired_card", "", "confirm_card_data").advice == "confirm_card_data"

@@ -1,15 +1,17 @@
 """Every decision about charges, and every refusal."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas import funding as said
 from schemas import stripe
-from schemas.money import MAXIMUM_MINOR
+from schemas.money import CURRENCIES, MAXIMUM_MINOR, share
 from services.funding import domain, states
-from services.funding.fees import Fees
+from services.funding.fees import FeeRule, Fees, fees_for
 from services.runtime.decisions import Refused, Unchanged
 from tests.unit.funding.builders import (
     EMPLOYER,
@@ -129,6 +131,7 @@ def tries(count: int, apart: timedelta = timedelta(hours=1), **changed: Any) -> 
         (tries(8, outcome="succeeded"), None),
     ],
 )
+@pytest.mark.scenario(35)
 def test_a_declined_method_is_tried_so_often_and_no_more(attempts: list[domain.Attempt], code: str | None) -> None:
     found = domain.check_tries(attempts, "pm_1", NOW)
     assert (found.code if found else None) == code
@@ -148,6 +151,33 @@ def test_a_first_charge_says_all_its_parts_and_asks_for_an_intent() -> None:
     assert requested.charge_minor == create.charge_minor == 110_995
     assert (requested.funding_id, requested.attempt, create.funding_id) == ("fnd_new", 1, "fnd_new")
     assert movements(made.entries) == [("charges_in_flight", 110_995), ("funding_in_flight", -110_995)]
+
+
+@pytest.mark.scenario(55)
+@given(
+    currency=st.sampled_from(sorted(CURRENCIES)),
+    amount_units=st.integers(1, 8_000_000),
+    basis_points=st.integers(0, 2_500),
+    first=st.booleans(),
+)
+def test_the_parts_sum_to_the_charge_in_every_currency(
+    currency: str, amount_units: int, basis_points: int, first: bool
+) -> None:
+    step = 10 if CURRENCIES[currency].exponent == 3 else 1
+    amount_minor = amount_units * step
+    rule = FeeRule("any", date(2026, 1, 1), basis_points, {currency: 990})
+    milestone = a_milestone(amount_minor=amount_minor, currency=currency)
+    made = begin(None, milestone=milestone, fees=fees_for((rule,), NOW, amount_minor, currency, first=first))
+    if isinstance(made, Refused):  # with its fees it is more than Stripe charges at once
+        assert amount_minor + share(amount_minor, basis_points, currency) + 990 > MAXIMUM_MINOR
+        return
+    requested, create = decided(made).said
+    assert isinstance(requested, said.FundingRequested)
+    assert isinstance(create, stripe.CreatePaymentIntent)
+    parts = requested.amount_minor + requested.marketplace_fee_minor + requested.initiation_fee_minor
+    assert parts == requested.charge_minor == create.charge_minor
+    assert requested.amount_minor == amount_minor
+    assert create.charge_minor % step == 0
 
 
 @pytest.mark.scenario(37)
