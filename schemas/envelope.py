@@ -6,10 +6,14 @@ Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kaf
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from schemas.base import MESSAGES, Message
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
+_REASON_LENGTH = 600
+"""Of what is wrong with a body: enough for several fields, and readable in a list."""
 
 Headers = list[tuple[str, bytes]]
 
@@ -104,14 +108,20 @@ def read_body(type_name: str, body: bytes | None) -> Message:
         raise UnreadableRecordError(f"a {type_name} without a body")
     try:
         return message_class.model_validate_json(body)
-    except ValueError as error:
-        raise UnreadableRecordError(f"the body is no {type_name}: {_first_lines(str(error))}") from None
+    except ValidationError as error:
+        raise UnreadableRecordError(
+            f"the body is no {type_name}: {'; '.join(body_faults(error))[:_REASON_LENGTH]}"
+        ) from None
+
+
+def body_faults(error: ValidationError) -> list[str]:
+    """What is wrong with a body, field by field; never what stood there, which may be nobody else's business."""
+    return [
+        f"{'.'.join(map(str, fault['loc'])) or 'the body'}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False)
+    ]
 
 
 def rfc3339(moment: datetime) -> str:
     """A moment as `ce_time` has it: RFC 3339 in UTC."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _first_lines(text: str, limit: int = 600) -> str:
-    return " ".join(text.split())[:limit]

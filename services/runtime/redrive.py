@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from schemas.base import MESSAGES
 from schemas.dead_letters import DISCARDED
-from schemas.envelope import UnreadableRecordError
+from schemas.envelope import UnreadableRecordError, body_faults
 from services.runtime import event_log
 from services.runtime.database import Connection
 from services.runtime.event_log import Line
@@ -122,10 +122,7 @@ def faults(parked: Parked) -> list[str]:
         try:
             message_class.model_validate_json(parked.body)
         except ValidationError as error:
-            return [
-                f"{'.'.join(map(str, fault['loc'])) or 'the body'}: {fault['msg']}"
-                for fault in error.errors(include_url=False, include_input=False)
-            ]
+            return body_faults(error)
     try:
         read_record(parked.record)
     except UnreadableRecordError as error:

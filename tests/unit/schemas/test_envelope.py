@@ -159,3 +159,12 @@ def test_the_reason_of_an_unreadable_body_stays_short() -> None:
         read_body("contracts.create_contract.v1", b'{"contract_id": "%s"}' % (b"x" * 100_000))
 
     assert len(str(refused.value)) < 1_000
+
+
+def test_the_reason_names_the_fields_and_never_says_what_stood_there() -> None:
+    with pytest.raises(UnreadableRecordError) as refused:
+        read_body("funding.set_default_payment_method.v1", b'{"employer_id": 4242424242424242}')
+
+    reason = str(refused.value)
+    assert "; employer_id: Input should be a valid string; payment_method_id: Field required" in reason
+    assert "4242" not in reason
