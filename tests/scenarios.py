@@ -6,7 +6,6 @@ that it must have. A scenario is proven, or it says what is still open: nothing 
 
 import ast
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,14 +78,15 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _numbers(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[int]:
-    for decorator in function.decorator_list:
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.scenario":
-            for argument in decorator.args:
-                number = ast.literal_eval(argument)
-                if not isinstance(number, int):
-                    raise TypeError(f"{function.name}: scenario({ast.unparse(argument)}) is no number")
-                yield number
+def _numbers(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[int]:
+    """The numbers in its marks, those on single cases (`pytest.param(..., marks=...)`) too."""
+    marks = [
+        node
+        for decorator in function.decorator_list
+        for node in ast.walk(decorator)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.scenario"
+    ]
+    return sorted({int(ast.literal_eval(argument)) for mark in marks for argument in mark.args})
 
 
 if __name__ == "__main__":
