@@ -101,6 +101,10 @@ class Caller:
             return
         if isinstance(answer, Unanswered):
             logger.error("nobody knows the outcome of %s: %s", attempt.idempotency_key, answer.reason)
+        await self.write_down(attempt, answer)
+
+    async def write_down(self, attempt: Attempt, answer: Answer) -> None:
+        """Close a call and tell what its answer means, in one transaction. Raises NotRecordedError."""
         outcome = await self._recorder.record(self._delivery(attempt, answer))
         if isinstance(outcome, RefusedOutcome):
             raise NotRecordedError(f"{attempt.idempotency_key} was answered, but {outcome.code}: {outcome.detail}")
@@ -111,7 +115,7 @@ class Caller:
         while True:
             try:
                 if self._is_old(attempt):
-                    found = await self._look(attempt)
+                    found = await self.look(attempt)
                     if found is not Look.ABSENT:
                         return _answer_of(found)
                 reading = await self._line.ask(attempt.operation, lambda: send(self._client, attempt))
@@ -124,7 +128,7 @@ class Caller:
                 server_errors += 1
                 if server_errors % self._server_errors == 0:
                     fruitless += 1
-                    found = await self._look(attempt)
+                    found = await self.look(attempt)
                     if found is not Look.ABSENT or fruitless >= _MOST_LOOKS:
                         return _answer_of(found)
             elif judged.verdict is not Verdict.RETRY:
@@ -139,7 +143,7 @@ class Caller:
         if judged.verdict is Verdict.DECLINE:
             return judged.declined()
         if judged.verdict is Verdict.LOOK:
-            found = await self._look(attempt)
+            found = await self.look(attempt)
             if isinstance(found, Look) and judged.http_status < 500:
                 return judged.refused()
             return _answer_of(found)
@@ -164,7 +168,8 @@ class Caller:
         trouble = CardTrouble(code="account_cannot_receive", message=judged.message)
         return Declined(trouble=trouble, http_status=judged.http_status, request_id=judged.request_id)
 
-    async def _look(self, attempt: Attempt) -> Answered | Declined | Look:
+    async def look(self, attempt: Attempt) -> Answered | Declined | Look:
+        """What is at Stripe now of a call; calls nothing that changes something. Raises UnexpectedObjectError."""
         record = await asyncio.to_thread(self._record_of, attempt)
         try:
             return await self._line.patiently("look", lambda: look(self._client, attempt, record))

@@ -15,6 +15,7 @@ from services.stripe_gateway import handlers
 from services.stripe_gateway.caller import Caller
 from services.stripe_gateway.client import open_client
 from services.stripe_gateway.inbox import Inbox
+from services.stripe_gateway.janitor import Janitor
 from services.stripe_gateway.line import Line
 from services.stripe_gateway.listener import Listener
 from services.stripe_gateway.recorder import Recorder
@@ -34,7 +35,7 @@ class DeskClosedError(RuntimeError):
 
 
 class Desk(threading.Thread):
-    """A part of the service: the caller and the inbox at work, and routes may ask Stripe through it."""
+    """A part of the service: the caller, the janitor and the inbox at work, and routes may ask Stripe through it."""
 
     def __init__(self, runtime: Runtime, settings: GatewaySettings) -> None:
         super().__init__(name="stripe-desk", daemon=True)
@@ -84,9 +85,11 @@ class Desk(threading.Thread):
         recorder = Recorder(self._runtime.processor)
         listener = Listener(_address(self._runtime))
         caller = Caller(self._runtime, self._settings, self._client, self._line, recorder)
+        janitor = Janitor(self._runtime, self._settings, caller)
         inbox = Inbox(self._runtime, self._client, self._line, recorder)
         takers = [
             asyncio.create_task(caller.run(listener.on(handlers.ATTEMPTS_CHANNEL)), name="caller"),
+            asyncio.create_task(janitor.run(), name="janitor"),
             asyncio.create_task(inbox.run(listener.on(WEBHOOKS_CHANNEL)), name="inbox"),
         ]
         helpers = [
@@ -99,7 +102,7 @@ class Desk(threading.Thread):
         try:
             done, _ = await asyncio.wait([*takers, *helpers, stopping], return_when=asyncio.FIRST_COMPLETED)
             await _cancel(takers)
-            await asyncio.gather(caller.close(DRAIN_S), inbox.close(DRAIN_S))
+            await asyncio.gather(caller.close(DRAIN_S), janitor.close(DRAIN_S), inbox.close(DRAIN_S))
             for task in done - {stopping}:
                 task.result()  # raises what ended it
         finally:

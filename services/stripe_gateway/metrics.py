@@ -10,6 +10,9 @@ HALTED = Gauge("tranche_stripe_halted", "1 while Stripe does not accept our key:
 OPEN = Gauge("tranche_stripe_open_calls", "Calls of this replica's lanes that have no outcome yet")
 OLDEST = Gauge("tranche_stripe_oldest_open_call_seconds", "Age of the oldest call without an outcome, by the clock")
 UNKNOWN = Gauge("tranche_stripe_unknown_calls", "Calls whose outcome nobody knows: open items for an operator")
+LOOKS = Counter(
+    "tranche_stripe_unknown_looks", "Looks behind unknown calls: found, absent or unclear", ["operation", "outcome"]
+)
 WEBHOOKS = Counter("tranche_stripe_webhooks", "Webhooks by what became of them on arrival", ["endpoint", "outcome"])
 HINTS = Counter("tranche_stripe_hints", "Webhooks by what their object, read anew, told", ["type", "outcome"])
 UNREAD = Gauge("tranche_stripe_unread_webhooks", "Webhooks of this replica's lanes that wait to be looked into")

@@ -29,6 +29,8 @@ class GatewaySettings(Settings):
     """A call older than this is looked up before it is made again: Stripe forgets its keys after 24 hours."""
     stripe_server_errors: Annotated[int, Field(ge=1)] = 8
     """So many times in a row Stripe may answer 5xx before we look whether it was done all the same."""
+    stripe_unknown_look_s: Annotated[float, Field(gt=0)] = 300.0
+    """By the clock, between two looks for the outcome of a call that nobody knows."""
     hosted_wait_s: Annotated[float, Field(gt=0)] = 8.0
     """How long somebody who clicked a link waits for what the page needs."""
 

@@ -67,7 +67,7 @@ ATTEMPT = StateTable(
         Edge(OPEN, DECLINE, DECLINED),
         # Stripe said no in a way that no rule foresees.
         Edge(OPEN, REFUSAL, REFUSED, _CALL_REFUSED),
-        # Nobody can say whether it was done: an open item for an operator.
+        # Nobody can say whether it was done: the janitor looks for it, and it is an open item for an operator.
         Edge(OPEN, NO_ANSWER, UNKNOWN),
         # A webhook or a look said first that it was done.
         Edge(OPEN, TOLD, SUCCEEDED),

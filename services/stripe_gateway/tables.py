@@ -34,6 +34,15 @@ attempts = Table(
     comment="Every call to Stripe. The open ones are the work list, also after a crash.",
 )
 
+unknown_looks = Table(
+    "unknown_looks",
+    metadata,
+    Column("attempt_id", Text, primary_key=True),
+    Column("looks", Integer, nullable=False),
+    Column("look_at", DateTime(timezone=True), nullable=False),
+    comment="Calls whose outcome nobody knew: how often it was looked for, and when it is next.",
+)
+
 intents = Table(
     "intents",
     metadata,
