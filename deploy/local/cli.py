@@ -146,6 +146,24 @@ def run(service: Annotated[str, typer.Argument(help="E.g. funding; `tranche stat
 
 
 @app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Where it listens, on 127.0.0.1.", min=1, max=65_535)] = 12_111,
+    state: Annotated[
+        Path | None, typer.Option(help="File that keeps everything between runs, the clock beside it.")
+    ] = None,
+) -> None:
+    """Run the Stripe sandbox alone, in the foreground: nothing else of the platform is needed."""
+    environment = {**os.environ, "TRANCHE_HTTP_PORT": str(port)}
+    if state is not None:
+        state = state.absolute()
+        if not state.parent.is_dir():
+            raise LocalError(f"there is no directory {state.parent}")
+        environment["TRANCHE_SANDBOX_STATE"] = str(state)
+        environment["TRANCHE_CLOCK_FILE"] = f"{state}.clock"
+    os.execve(sys.executable, [sys.executable, "-m", "services.stripe_sandbox"], environment)  # noqa: S606
+
+
+@app.command()
 def token(
     role: Annotated[str, typer.Option(help="employer, trainer, operator or service.")],
     party: Annotated[str, typer.Option(help="The party's id, e.g. emp_1.")],
