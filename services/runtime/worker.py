@@ -109,7 +109,7 @@ class Worker(threading.Thread):
             # An exception in a callback surfaces in poll(); keep the first one, which says what to do.
             self.failure = self.failure or error
             raise
-        logger.info("assigned %s", ", ".join(f"{p.topic}[{p.partition}]" for p in partitions) or "nothing")
+        logger.info("assigned %s", _shown(partitions) or "nothing")
         self._lanes |= {p.partition for p in partitions}
         self.assigned.set()
 
@@ -226,6 +226,14 @@ class Worker(threading.Thread):
             _, high = consumer.get_watermark_offsets(p, cached=True)
             if p.offset >= 0 and high >= 0:
                 metrics.LAG.labels(p.topic, p.partition).set(max(0, high - p.offset))
+
+
+def _shown(partitions: Sequence[TopicPartition]) -> str:
+    """Short, topic by topic: `contracts.commands[0 1 2], funding.events[0 1 2]`."""
+    by_topic: dict[str, list[int]] = {}
+    for p in partitions:
+        by_topic.setdefault(p.topic, []).append(p.partition)
+    return ", ".join(f"{topic}[{' '.join(map(str, sorted(numbers)))}]" for topic, numbers in sorted(by_topic.items()))
 
 
 def read_envelope(record: Record) -> Envelope:
