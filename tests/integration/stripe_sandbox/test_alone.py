@@ -87,7 +87,7 @@ def test_the_fixtures_work_as_the_readme_shows(tmp_path: Path) -> None:
     ]
     (tmp_path / "test_shown.py").write_text(shown)
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "test_shown.py"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_shown.py"],
         env=environment(),
         cwd=tmp_path,
         capture_output=True,
