@@ -277,6 +277,28 @@ def check(
         sys.exit(1)
 
 
+@app.command()
+def explain(
+    thing_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Of a contract, milestone, funding, payout or object at Stripe.")
+    ],
+) -> None:
+    """Everything that happened to it, in order: words of all services, ledger, calls to Stripe, webhooks."""
+    _inside_if_containers("explain", thing_id)
+    from services.auditor.audit import AuditError, database_urls  # noqa: PLC0415
+    from services.auditor.history import history, tell  # noqa: PLC0415
+
+    server = os.environ.get("TRANCHE_DATABASE_URL") or Platform(_layout()).surroundings().database_url
+    try:
+        found = history(database_urls(server), thing_id)
+    except AuditError as error:
+        raise LocalError(str(error)) from error
+    if not found:
+        raise LocalError(f"nobody ever said anything about {thing_id}")
+    for line in tell(found):
+        typer.echo(line)
+
+
 @app.command(hidden=True)
 def clean() -> None:
     """Remove the platform's data, wherever it lies; `make clean` calls it."""

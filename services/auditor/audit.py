@@ -69,9 +69,9 @@ def audit(urls: Mapping[str, str], now: datetime, stale_after: timedelta = STALE
     """
     report = Report()
     with ExitStack() as opened:
-        databases = {service: opened.enter_context(_connect(service, urls[service])) for service in CORE}
+        databases = {service: opened.enter_context(connect(service, urls[service])) for service in CORE}
         # Rules between services are asked in a session of its own: the snapshots stay read-only.
-        between = opened.enter_context(_connect(CORE[0], urls[CORE[0]]))
+        between = opened.enter_context(connect(CORE[0], urls[CORE[0]]))
         try:
             _extract(between, databases, (extract for extract in EXTRACTS if extract.early))
             for database in databases.values():
@@ -92,7 +92,8 @@ def audit(urls: Mapping[str, str], now: datetime, stale_after: timedelta = STALE
     return Report(report.violations, report.open_items, *counts)
 
 
-def _connect(service: str, url: str) -> Connection:
+def connect(service: str, url: str) -> Connection:
+    """A connection in autocommit mode. Raises AuditError when the database does not answer."""
     try:
         return psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_S, application_name="tranche-check")
     except psycopg.OperationalError as error:
