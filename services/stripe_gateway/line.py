@@ -1,4 +1,4 @@
-"""The line to Stripe: how each single try is made. Bounded, measured, shut for all while the key is refused."""
+"""The line to Stripe: how each single try is made. Paced, bounded, measured, shut for all while the key is refused."""
 
 import asyncio
 import logging
@@ -11,6 +11,7 @@ from stripe import StripeError
 
 from services.stripe_gateway import metrics
 from services.stripe_gateway.answers import Judged, Verdict, judge
+from services.stripe_gateway.pace import Pace
 from services.stripe_gateway.settings import GatewaySettings
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Line:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.stripe_parallel_calls)
+        self._pace = Pace(settings)
         self._accepted = asyncio.Event()
         self._accepted.set()
         self._probe_at = 0.0
@@ -72,6 +74,7 @@ class Line:
         await asyncio.sleep(random.uniform(0, most_s))  # noqa: S311 - jitter, not a secret
 
     async def _try(self, operation: str, request: Callable[[], Awaitable[T]], *, on_behalf: bool) -> T:
+        await self._pace.wait(operation)
         async with self._slots:
             began = time.perf_counter()
             try:
@@ -82,10 +85,13 @@ class Line:
                 logger.info(
                     "%s: %s (%s, request %s)", operation, judged.verdict.value, judged.reason, judged.request_id
                 )
+                if judged.http_status == 429 and judged.code != "lock_timeout":
+                    self._pace.too_fast(operation, (error.headers or {}).get("stripe-rate-limited-reason", ""))
                 raise TroubleError(judged) from None
             finally:
                 metrics.CALL_TIME.labels(operation).observe(time.perf_counter() - began)
         metrics.CALLS.labels(operation, "answered").inc()
+        self._pace.well(operation)
         return result
 
     async def _pass(self) -> None:

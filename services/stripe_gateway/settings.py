@@ -22,6 +22,12 @@ class GatewaySettings(Settings):
     stripe_timeout_s: Annotated[float, Field(gt=0, le=120)] = 20.0
     """Of one call. A call that took longer may have been done: it is asked again under its key."""
     stripe_parallel_calls: Annotated[int, Field(ge=1, le=500)] = 32
+    stripe_calls_per_s: Annotated[float, Field(gt=0)] = 80.0
+    """Of one process, over all kinds of calls. Stripe allows an account 100 live, 25 in a sandbox (STRIPE.md 2.4)."""
+    stripe_calls_per_s_each: Annotated[float, Field(gt=0)] = 20.0
+    """Of one process, for each kind of call. Stripe allows 25."""
+    stripe_rate_recover_s: Annotated[float, Field(gt=0)] = 5.0
+    """After a 429 halved a rate: so long until a step of a tenth is given back, and between two steps."""
     stripe_backoff_first_s: Annotated[float, Field(gt=0)] = 0.5
     """Upper end of the first pause before a call is made again; it doubles each time (full jitter)."""
     stripe_backoff_most_s: Annotated[float, Field(gt=0)] = 30.0
