@@ -46,6 +46,18 @@ def test_the_transfer_is_of_the_released_money_from_its_own_charge(bench: Bench,
     )  # fmt: skip
 
 
+@pytest.mark.scenario(49)
+def test_while_it_can_receive_a_release_is_transferred_though_stripe_holds_up_its_bank_payouts(
+    bench: Bench, trainer: Trainer
+) -> None:
+    trainer.has_started()
+    bench.hear(trainer.account("active", requirements=["external_account"]))
+    bench.hear(trainer.released())
+    assert len(calls(bench, trainer)) == 1
+    bench.hear(trainer.transferred())
+    assert trainer.payout["state"] == "initiated"
+
+
 def test_a_release_told_twice_is_paid_once(bench: Bench, trainer: Trainer) -> None:
     trainer.is_ready()
     bench.hear(trainer.released(), trainer.released())
