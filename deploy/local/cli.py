@@ -249,6 +249,11 @@ def tail(
 @app.command()
 def demo() -> None:
     """Carry one milestone from hire to bank on the running platform, and tell it."""
+    if Compose(_layout()).is_up():
+        raise LocalError(
+            "the platform runs in containers here, and the demo cannot watch their Kafka from outside: "
+            "run `tranche down` first, then `make demo`"
+        )
     try:
         story = importlib.import_module("deploy.local.demo")
     except ModuleNotFoundError as error:

@@ -168,6 +168,14 @@ def test_containers_that_cannot_be_used_are_said_in_one_line(tranche: Tranche) -
     _fails_in_one_line(done, "containers cannot be used", "--containers")
 
 
+@pytest.mark.parametrize("words", [("demo",), ("up", "--detach")])
+def test_what_needs_local_processes_says_so_while_containers_run(
+    tranche: Tranche, root: Path, words: tuple[str, ...]
+) -> None:
+    (root / "compose").write_text("tranche-of-a-test\n")  # as `tranche up --containers` leaves it
+    _fails_in_one_line(tranche(*words), "runs in containers here", "tranche down")
+
+
 def _produce(platform: Backing, topic: str, key: str) -> None:
     envelope = Envelope("evt_1", "funding.milestone_funded.v1", "funding", "mil_1", datetime.now(UTC), "evt_1", "")
     producer = Producer({"bootstrap.servers": platform.kafka_bootstrap, "acks": "all"})
