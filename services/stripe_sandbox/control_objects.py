@@ -8,7 +8,7 @@ from pydantic import Field
 from services.stripe_sandbox.balances import Posting
 from services.stripe_sandbox.control import Strict
 from services.stripe_sandbox.errors import ApiError
-from services.stripe_sandbox.resources import accounts_state, disputes, early_fraud_warnings, payouts
+from services.stripe_sandbox.resources import accounts_state, disputes, early_fraud_warnings, payouts, reviews
 from services.stripe_sandbox.sandbox import Context, Sandbox
 
 Json = dict[str, Any]
@@ -38,6 +38,11 @@ class DisputeOutcome(Strict):
 
 class FraudWarning(Strict):
     charge: str
+
+
+class ReviewOpening(Strict):
+    charge: str
+    reason: str = Field(default="rule", pattern="^(rule|manual)$")
 
 
 class BalanceChange(Strict):
@@ -89,6 +94,12 @@ def router(sandbox: Sandbox) -> APIRouter:
         with _known(sandbox, "charge", body.charge) as ctx:
             warned = early_fraud_warnings.warn(ctx, body.charge)
         return dict(await done(warned))
+
+    @routes.post("/reviews")
+    async def open_review(body: ReviewOpening) -> Json:
+        with _known(sandbox, "charge", body.charge) as ctx:
+            opened = reviews.open_review(ctx, body.charge, body.reason)
+        return dict(await done(opened))
 
     @routes.post("/balance")
     async def set_balance(body: BalanceChange) -> Json:

@@ -16,7 +16,7 @@ from services.stripe_sandbox.balances import Posting
 from services.stripe_sandbox.errors import invalid
 from services.stripe_sandbox.events import emit
 from services.stripe_sandbox.render import merge_metadata, page, public
-from services.stripe_sandbox.resources import balance_transactions, early_fraud_warnings
+from services.stripe_sandbox.resources import balance_transactions, early_fraud_warnings, reviews
 from services.stripe_sandbox.routing import operation
 from services.stripe_sandbox.sandbox import Context
 
@@ -86,6 +86,8 @@ def open_dispute(ctx: Context, charge: str, reason: str = "fraudulent", amount_m
     found["disputed"] = True
     ctx.save(found)
     early_fraud_warnings.settle(ctx, charge)
+    if not inquiry:
+        reviews.settle(ctx, charge, "disputed")
     ctx.save(dispute)
     emit(ctx, "charge.dispute.created", dispute)
     if inquiry:

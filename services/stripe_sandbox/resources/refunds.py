@@ -14,7 +14,7 @@ from services.stripe_sandbox.currencies import display
 from services.stripe_sandbox.errors import invalid
 from services.stripe_sandbox.events import emit
 from services.stripe_sandbox.render import merge_metadata, page
-from services.stripe_sandbox.resources import balance_transactions, disputes, early_fraud_warnings
+from services.stripe_sandbox.resources import balance_transactions, disputes, early_fraud_warnings, reviews
 from services.stripe_sandbox.routing import operation
 from services.stripe_sandbox.sandbox import Context
 
@@ -76,6 +76,7 @@ def create(ctx: Context, params: Json) -> Json:
     emit(ctx, "charge.refunded", charge)
     if charge["refunded"]:
         early_fraud_warnings.settle(ctx, charge["id"])
+        reviews.settle(ctx, charge["id"], "refunded_as_fraud" if refund["reason"] == "fraudulent" else "refunded")
         if dispute is not None:
             disputes.decide(ctx, dispute["id"], "warning_closed")
     return refund
