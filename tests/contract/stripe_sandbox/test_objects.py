@@ -156,6 +156,10 @@ async def _everything(client: stripe.StripeClient, server: SandboxServer, visito
     await v1.topups.list_async()
     warnings = await v1.radar.early_fraud_warnings.list_async()
     await v1.radar.early_fraud_warnings.retrieve_async(warnings.data[0].id)
+    review = server.control("POST", "reviews", {"charge": warnings.data[0].charge})["id"]
+    await v1.reviews.list_async()
+    await v1.reviews.retrieve_async(review)
+    await v1.reviews.approve_async(review)
     disputes = await v1.disputes.list_async()
     for dispute in disputes.data:
         await v1.disputes.update_async(dispute.id, {"evidence": {"uncategorized_text": "t"}})
