@@ -11,6 +11,7 @@ from stripe import StripeError
 
 from services.stripe_gateway import metrics
 from services.stripe_gateway.answers import Judged, Verdict, judge
+from services.stripe_gateway.breaker import Breaker
 from services.stripe_gateway.pace import Pace
 from services.stripe_gateway.settings import GatewaySettings
 
@@ -33,6 +34,7 @@ class Line:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.stripe_parallel_calls)
+        self._breaker = Breaker(settings)
         self._pace = Pace(settings)
         self._accepted = asyncio.Event()
         self._accepted.set()
@@ -43,6 +45,7 @@ class Line:
     async def ask(self, operation: str, request: Callable[[], Awaitable[T]], *, on_behalf: bool = False) -> T:
         """One try. Raises TroubleError; a key that is not accepted is waited out, nothing is marked as failed by it."""
         while True:
+            await self._breaker.wait()
             await self._pass()
             try:
                 result = await self._try(operation, request, on_behalf=on_behalf)
@@ -55,6 +58,11 @@ class Line:
                 raise
             self._open()
             return result
+
+    @property
+    def is_down(self) -> bool:
+        """Whether Stripe does not answer at all."""
+        return self._breaker.is_open
 
     async def patiently(self, operation: str, request: Callable[[], Awaitable[T]], *, on_behalf: bool = False) -> T:
         """Try until there is an answer: for reading, which changes nothing. Raises TroubleError for a refusal."""
@@ -81,6 +89,10 @@ class Line:
                 result = await request()
             except StripeError as error:
                 judged = judge(error, operation, on_behalf=on_behalf)
+                if judged.http_status in range(100, 500):
+                    self._breaker.answered()
+                else:
+                    self._breaker.failed(judged.reason)
                 metrics.CALLS.labels(operation, judged.verdict.value).inc()
                 logger.info(
                     "%s: %s (%s, request %s)", operation, judged.verdict.value, judged.reason, judged.request_id
@@ -91,6 +103,7 @@ class Line:
             finally:
                 metrics.CALL_TIME.labels(operation).observe(time.perf_counter() - began)
         metrics.CALLS.labels(operation, "answered").inc()
+        self._breaker.answered()
         self._pace.well(operation)
         return result
 

@@ -37,6 +37,8 @@ class GatewaySettings(Settings):
     """So many times in a row Stripe may answer 5xx before we look whether it was done all the same."""
     stripe_unknown_look_s: Annotated[float, Field(gt=0)] = 300.0
     """By the clock, between two looks for the outcome of a call that nobody knows."""
+    stripe_breaker_failures: Annotated[int, Field(ge=1)] = 20
+    """So many tries in a row without an answer, or with a 5xx: then Stripe is down, and one try at a time finds out."""
     hosted_wait_s: Annotated[float, Field(gt=0)] = 8.0
     """How long somebody who clicked a link waits for what the page needs."""
 

@@ -39,6 +39,10 @@ def storm_trainer(bench: Bench) -> Trainer:
     return trainer
 
 
+def figures(bench: Bench) -> str:
+    return bench.http.get("/metrics").text
+
+
 def paid_once(funding: Funding) -> None:
     funding.bench.hears(funding.contract, "payment_intent_succeeded")
     funding.bench.quiet()
@@ -218,6 +222,42 @@ def test_a_stripe_that_hangs_holds_up_no_consumer_and_is_given_up_in_time(bench:
     finally:
         bench.close_desk()
         bench.settings = patient
+        bench.open_desk()
+
+
+@pytest.mark.scenario(21)
+@pytest.mark.usefixtures("deaf")
+def test_while_stripe_is_down_calls_wait_and_one_tries(bench: Bench, employer: Employer) -> None:
+    confirmed = employer.funding().create()
+    others = [employer.funding() for _ in range(30)]
+    bench.close_desk()
+    usual = bench.settings
+    bench.settings = usual.model_copy(update={"stripe_breaker_failures": 5, "stripe_backoff_most_s": 0.5})
+    try:
+        bench.open_desk()
+        bench.fault("bad_gateway", times=1_000_000)
+        confirmed.confirm()
+        bench.hear(*(other.create_command for other in others))
+        eventually(lambda: True if "tranche_stripe_circuit_open 1.0" in figures(bench) else None, "it is open")
+        bench.advance(hours=2)
+        time.sleep(1.5)
+
+        # Without the breaker 31 calls would each be tried about four times a second.
+        assert bench.sandbox.control("GET", "faults")[-1]["hits"] < 31 + 15
+        about = [confirmed, *others]
+        assert {bench.attempts(funding.id)[-1]["state"] for funding in about} == {"open"}
+        assert [bench.told(funding.contract) for funding in about] == [PAID[:1], *([] for _ in others)]
+
+        bench.sandbox.control("DELETE", "faults")
+
+        paid_once(confirmed)
+        for other in others:
+            assert bench.told(other.contract) == ["payment_intent_created"]
+            assert len(other.intents()) == 1
+        assert "tranche_stripe_circuit_open 0.0" in figures(bench)
+    finally:
+        bench.close_desk()
+        bench.settings = usual
         bench.open_desk()
 
 
