@@ -6,6 +6,7 @@ import time
 import pytest
 
 from deploy.local.story import FIRST_MINOR, SECOND_MINOR, Story
+from services.auditor.audit import audit, database_urls
 from tests.platform.running import RunningPlatform
 
 KILLED_IN = {
@@ -38,6 +39,8 @@ def test_the_story_ends_the_same(service: str, story: Story, running_platform: R
     }
     assert _charges_at_stripe(story) == 2
     assert _transfers_at_stripe(story) == 1
+    report = audit(database_urls(running_platform.database_url), running_platform.clock.now())
+    assert report.violations == []
 
 
 def _crash(running_platform: RunningPlatform, service: str, after_s: float) -> None:
