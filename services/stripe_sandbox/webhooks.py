@@ -27,6 +27,7 @@ Json = dict[str, Any]
 
 RETRY_AFTER_S = (1, 2, 4, 8, 15, 30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600, 24 * 3600)
 TIMEOUT_S = 10.0
+DESTINATION = "v2.core.event_destination"
 MAX_PARALLEL = 16
 """Attempts at once per endpoint, so that one which hangs takes no place of another's."""
 
@@ -92,6 +93,13 @@ class Webhooks:
         endpoints = [
             endpoint for endpoint in ctx.store.newest_first("webhook_endpoint") if self._wants(endpoint, ctx, event)
         ]
+        endpoints += [
+            destination for destination in ctx.store.newest_first(DESTINATION) if self._is_for(destination, ctx, event)
+        ]
+        return self.enqueue_for(ctx, event, endpoints)
+
+    def enqueue_for(self, ctx: "Context", event: Json, endpoints: list[Json]) -> int:
+        """Queue the deliveries of an event to these endpoints and destinations; gives how many they are."""
         for endpoint in endpoints:
             dropped = "*" in self.policy.drop or event["type"] in self.policy.drop
             for copy in range(1 + self.policy.duplicate):
@@ -126,6 +134,19 @@ class Webhooks:
             return not ctx.is_platform
         return bool(endpoint["_owner"] == ctx.account)
 
+    def _is_for(self, destination: Json, ctx: "Context", event: Json) -> bool:
+        thin = event["object"] == "v2.core.event"
+        if destination["status"] != "enabled" or thin != (destination["event_payload"] == "thin"):
+            return False
+        if not {"*", event["type"]} & set(destination["enabled_events"]):
+            return False
+        scopes = {"@self"} if ctx.account == destination["_owner"] else {"@accounts"}
+        if thin:
+            scopes = {"self": {"@self"}, "accounts": {"@accounts"}, "both": {"@self", "@accounts"}}[
+                self.policy.thin_scope
+            ]
+        return bool(scopes & set(destination["events_from"]))
+
     # -- sending
 
     def pump(self) -> None:
@@ -159,13 +180,18 @@ class Webhooks:
     async def _attempt(self, identifier: str) -> None:
         store = self._sandbox.store
         delivery = store.get("_delivery", identifier)
-        endpoint = store.get("webhook_endpoint", delivery["endpoint"]) if delivery else None
+        endpoint = self._endpoint(delivery["endpoint"]) if delivery else None
         event = self._event(delivery["event"]) if delivery else None
         if delivery is None or endpoint is None or event is None or endpoint["status"] != "enabled":
             self._waiting.pop(identifier, None)
             return
         error = await self._post(endpoint, event)
         self._record(identifier, error)
+
+    def _endpoint(self, identifier: str) -> Json | None:
+        return self._sandbox.store.get("webhook_endpoint", identifier) or self._sandbox.store.get(
+            DESTINATION, identifier
+        )
 
     def _event(self, identifier: str) -> Json | None:
         return self._sandbox.store.get("event", identifier) or self._sandbox.store.get("v2.core.event", identifier)
@@ -181,7 +207,7 @@ class Webhooks:
             "Stripe-Signature": signature_header(payload, endpoint["_secret"], self._sandbox.now_s()),
         }
         try:
-            answer = await self._http().post(endpoint["url"], content=payload, headers=headers)
+            answer = await self._http().post(endpoint.get("_url") or endpoint["url"], content=payload, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return f"{type(error).__name__}: {error}"
         return None if answer.is_success else f"HTTP {answer.status_code}"

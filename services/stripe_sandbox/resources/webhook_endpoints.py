@@ -49,7 +49,7 @@ def create(ctx: Context, params: Json) -> Json:
     """Register an endpoint; the answer alone carries its secret."""
     if params.get("api_version", API_VERSION) != API_VERSION:
         raise invalid(f"The sandbox simulates {API_VERSION} only.", param="api_version")
-    _check_url(params["url"])
+    check_url(params["url"])
     if sum(1 for _ in ctx.store.newest_first("webhook_endpoint", ctx.account)) >= MAX_ENDPOINTS:
         raise invalid(f"You have reached the maximum of {MAX_ENDPOINTS} webhook endpoints.")
     secret = f"whsec_{random_text(32)}"
@@ -65,7 +65,8 @@ def create(ctx: Context, params: Json) -> Json:
     return {**endpoint, "secret": secret}
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
+    """Raise 400 unless it is an address of HTTP."""
     if not url.startswith(("http://", "https://")):
         raise invalid(
             "Invalid URL: an explicit scheme (such as https) must be provided.", code="url_invalid", param="url"
@@ -89,7 +90,7 @@ def update(ctx: Context, params: Json, endpoint: str) -> Json:
     """Change an endpoint; `disabled` stops its deliveries and their retries."""
     found = ctx.require("webhook_endpoint", endpoint, label="webhook endpoint")
     if "url" in params:
-        _check_url(params["url"])
+        check_url(params["url"])
         found["url"] = params["url"]
     if "enabled_events" in params:
         found["enabled_events"] = params["enabled_events"]

@@ -14,6 +14,7 @@ import httpx
 import pytest
 import stripe
 from stripe._object_classes import get_object_class
+from stripe.v2 import DeletedObject
 
 import services.stripe_sandbox
 from services.stripe_sandbox.contracts import check_object, check_request
@@ -160,6 +161,24 @@ async def _everything(client: stripe.StripeClient, server: SandboxServer, visito
     await v1.reviews.list_async()
     await v1.reviews.retrieve_async(review)
     await v1.reviews.approve_async(review)
+    target: Any = {"url": "http://127.0.0.1:9/hook"}
+    made = await client.v2.core.event_destinations.create_async(
+        {
+            "name": "d",
+            "type": "webhook_endpoint",
+            "event_payload": "snapshot",
+            "enabled_events": ["review.closed"],
+            "webhook_endpoint": target,
+        }
+    )
+    destinations = client.v2.core.event_destinations
+    await destinations.retrieve_async(made.id)
+    await destinations.list_async()
+    await destinations.update_async(made.id, {"name": "e"})
+    await destinations.disable_async(made.id)
+    await destinations.enable_async(made.id)
+    await destinations.ping_async(made.id)
+    await destinations.delete_async(made.id)
     disputes = await v1.disputes.list_async()
     for dispute in disputes.data:
         await v1.disputes.update_async(dispute.id, {"evidence": {"uncategorized_text": "t"}})
@@ -192,6 +211,8 @@ def problems_of(body: Any, *, v2: bool) -> list[str]:
         return [problem for item in body["data"] for problem in problems_of(item, v2=v2)]
     if body.get("object") in (None, "v2.core.event"):
         return []
+    if v2 and set(body) == {"id", "object"}:
+        return check_object(DeletedObject, body)
     return check_object(get_object_class("V2" if v2 else "V1", body["object"]), body)
 
 

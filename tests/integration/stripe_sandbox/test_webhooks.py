@@ -239,3 +239,67 @@ def test_a_receiver_that_hangs_takes_no_place_of_another(hooked: SandboxServer, 
     for _ in range(40):
         client.v1.customers.create()
     receiver.wait(lambda: len(receiver.received) == 40, timeout_s=4.0)
+
+
+def destination(hooked: SandboxServer, url: str, **params: Any) -> Any:
+    wanted: Any = {
+        "name": "d",
+        "type": "webhook_endpoint",
+        "webhook_endpoint": {"url": url},
+        "include": ["webhook_endpoint.signing_secret", "webhook_endpoint.url"],
+        **params,
+    }
+    return hooked.client().v2.core.event_destinations.create(wanted)
+
+
+def test_a_thin_destination_gets_thin_events_signed_with_its_own_secret(
+    hooked: SandboxServer, receiver: Receiver
+) -> None:
+    wanted = "v2.core.account[configuration.recipient].capability_status_updated"
+    made = destination(
+        hooked,
+        receiver.url("/thin"),
+        event_payload="thin",
+        events_from=["@accounts"],
+        enabled_events=[wanted],
+    )
+    onboard(hooked)
+    receiver.wait(lambda: bool(receiver.types("/thin")))
+    assert set(receiver.types("/thin")) == {wanted}
+    body, signature = next((body, signature) for where, body, signature in receiver.received if where == "/thin")
+    client = hooked.client()
+    assert client.parse_event_notification(body, signature, made.webhook_endpoint.signing_secret).type == wanted
+    kept = client.v2.core.event_destinations.retrieve(made.id, {"include": ["webhook_endpoint.url"]})
+    assert kept.webhook_endpoint is not None
+    assert (kept.webhook_endpoint.url, kept.webhook_endpoint.signing_secret) == (receiver.url("/thin"), None)
+
+
+def test_a_snapshot_destination_hears_of_its_scope_alone(hooked: SandboxServer, receiver: Receiver) -> None:
+    for path, scope in (("/self", "@self"), ("/accounts", "@accounts")):
+        destination(hooked, receiver.url(path), event_payload="snapshot", events_from=[scope], enabled_events=["*"])
+    hooked.client().v1.customers.create()
+    onboard(hooked)
+    receiver.wait(lambda: "account.updated" in receiver.types("/accounts"))
+    receiver.wait(lambda: "customer.created" in receiver.types("/self"))
+    assert "customer.created" not in receiver.types("/accounts")
+    assert "account.updated" not in receiver.types("/self")
+
+
+def test_a_destination_is_pinged_changed_disabled_and_removed(hooked: SandboxServer, receiver: Receiver) -> None:
+    made = destination(hooked, receiver.url("/d"), event_payload="snapshot", enabled_events=["customer.created"])
+    destinations = hooked.client().v2.core.event_destinations
+    pinged = destinations.ping(made.id)
+    receiver.wait(lambda: receiver.types("/d") == ["v2.core.event_destination.ping"])
+    assert pinged.id == receiver.events("/d")[0]["id"]
+    assert destinations.disable(made.id).status == "disabled"
+    hooked.client().v1.customers.create()
+    assert destinations.enable(made.id).status == "enabled"
+    destinations.update(made.id, {"name": "other", "webhook_endpoint": {"url": receiver.url("/moved")}})
+    hooked.client().v1.customers.create()
+    receiver.wait(lambda: receiver.types("/moved") == ["customer.created"])
+    assert receiver.types("/d") == ["v2.core.event_destination.ping"]
+    assert [found.name for found in destinations.list().data] == ["other"]
+    destinations.delete(made.id)
+    assert destinations.list().data == []
+    with pytest.raises(stripe.InvalidRequestError):
+        destinations.retrieve(made.id)
