@@ -1,5 +1,6 @@
 """One service on a database of its own, driven as its surroundings drive it: HTTP calls, commands, others' facts."""
 
+import sys
 import threading
 import time
 from collections import Counter
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 import httpx
 import psycopg
+import pytest
 import uvicorn
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -186,3 +188,20 @@ def problem(response: httpx.Response) -> tuple[int, Any]:
     assert document["status"] == response.status_code
     assert document["detail"]
     return response.status_code, document["code"]
+
+
+@contextmanager
+def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What happens inside must not wait for a projection: no call looks a second time, however slow the machine is."""
+    waits: list[str] = []
+    sleep = time.sleep
+
+    def wait(seconds: float) -> None:
+        if (caller := sys._getframe(1).f_globals["__name__"]).startswith("services."):
+            waits.append(caller)
+        sleep(seconds)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "sleep", wait)
+        yield
+    assert waits == []
