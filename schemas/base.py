@@ -13,7 +13,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""How an id may look, for what is no field of a message (a header, a key). Match it whole: `fullmatch`."""
+Identifier = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER.pattern}$")]
 """An id of ours or of the marketplace: letters, digits, `_` and `-`, at most 64."""
 
 Role = Literal["employer", "trainer", "operator", "service"]

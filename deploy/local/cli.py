@@ -14,13 +14,13 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from deploy.local import dead_letters
+from deploy.local import audits, dead_letters
 from deploy.local import services as registry
 from deploy.local.containers import Compose
 from deploy.local.development_secrets import read_secrets
 from deploy.local.durations import parse_duration
 from deploy.local.errors import LocalError
-from deploy.local.layout import Layout, default_root
+from deploy.local.live import clock_file, here, inside_if_containers
 from deploy.local.platform import Platform
 from deploy.local.ports import free_port
 
@@ -33,6 +33,8 @@ app = typer.Typer(
 clock_app = typer.Typer(help="The development clock: move time for every service at once.", no_args_is_help=True)
 app.add_typer(clock_app, name="clock")
 app.add_typer(dead_letters.app, name="dlq")
+app.command()(audits.check)
+app.command()(audits.explain)
 
 _WATCH_S = 1.0
 
@@ -62,7 +64,7 @@ def up(
     containers: Annotated[bool, typer.Option("--containers", help="In containers, by docker-compose.yml.")] = False,
 ) -> None:
     """Start what is missing: Kafka, PostgreSQL, the Stripe sandbox and every service."""
-    layout = _layout()
+    layout = here()
     compose = Compose(layout)
     if containers:
         if Platform(layout).processes.names():
@@ -93,7 +95,7 @@ def up(
 @app.command()
 def down() -> None:
     """Stop everything that `up` started. Data stays; `make clean` removes it."""
-    layout = _layout()
+    layout = here()
     compose = Compose(layout)
     if compose.is_up():
         compose.down()
@@ -105,7 +107,7 @@ def down() -> None:
 @app.command()
 def status() -> None:
     """What runs, where it listens, how far each consumer is behind."""
-    layout = _layout()
+    layout = here()
     compose = Compose(layout)
     if compose.is_up():
         typer.echo(compose.status())
@@ -135,7 +137,7 @@ def run(service: Annotated[str, typer.Argument(help="E.g. funding; `tranche stat
         raise LocalError(f"there is no service {service}: {', '.join(known.name for known in registry.SERVICES)}")
     if not found.exists:
         raise LocalError(f"{found.module} is not in this checkout")
-    platform = Platform(_layout())
+    platform = Platform(here())
     environment = registry.shell()
     if platform.processes.names():
         defaults = registry.environment(found, platform.surroundings())
@@ -174,7 +176,7 @@ def token(
 
     if role not in ("employer", "trainer", "operator", "service"):
         raise LocalError(f"there is no role {role}: employer, trainer, operator, service")
-    secret = os.environ.get("TRANCHE_AUTH_SECRET") or read_secrets(_layout().secrets).get("TRANCHE_AUTH_SECRET")
+    secret = os.environ.get("TRANCHE_AUTH_SECRET") or read_secrets(here().secrets).get("TRANCHE_AUTH_SECRET")
     if not secret:
         raise LocalError("no secret to sign with: run `tranche up --detach`, or set TRANCHE_AUTH_SECRET")
     typer.echo(issue(secret, role, party, datetime.now(UTC), parse_duration(life)))  # type: ignore[arg-type]
@@ -183,20 +185,20 @@ def token(
 @clock_app.command("now")
 def clock_now() -> None:
     """Print the platform's time."""
-    _inside_if_containers("clock", "now")
+    inside_if_containers("clock", "now")
     from services.runtime.clock import MovableClock  # noqa: PLC0415
 
-    clock = MovableClock(_clock_file())
+    clock = MovableClock(clock_file())
     typer.echo(f"{_rfc3339(clock.now())} ({_ahead(clock.offset_s())})")
 
 
 @clock_app.command("advance")
 def clock_advance(by: Annotated[str, typer.Argument(help="90s, 15m, 2h, 14d, 1d12h")]) -> None:
     """Move the platform's time forward; it never goes back."""
-    _inside_if_containers("clock", "advance", by)
+    inside_if_containers("clock", "advance", by)
     from services.runtime.clock import MovableClock  # noqa: PLC0415
 
-    clock = MovableClock(_clock_file())
+    clock = MovableClock(clock_file())
     now = clock.advance(parse_duration(by))
     typer.echo(f"{_rfc3339(now)} ({_ahead(clock.offset_s())})")
 
@@ -230,10 +232,10 @@ def tail(
     maximum: Annotated[int, typer.Option("--max", help="End after this many lines; 0: never.", min=0)] = 0,
 ) -> None:
     """Events as they pass, readable. Ctrl-C ends it."""
-    _inside_if_containers(*sys.argv[1:])
+    inside_if_containers(*sys.argv[1:])
     from deploy.local import tail as tailing  # noqa: PLC0415
 
-    bootstrap = os.environ.get("TRANCHE_KAFKA_BOOTSTRAP") or Platform(_layout()).surroundings().kafka_bootstrap
+    bootstrap = os.environ.get("TRANCHE_KAFKA_BOOTSTRAP") or Platform(here()).surroundings().kafka_bootstrap
     names = tailing.known_topics(bootstrap, topics or [])
     console = Console(soft_wrap=True, highlight=False)
     shown = 0
@@ -249,7 +251,7 @@ def tail(
 @app.command()
 def demo() -> None:
     """Carry one milestone from hire to bank on the running platform, and tell it."""
-    if Compose(_layout()).is_up():
+    if Compose(here()).is_up():
         raise LocalError(
             "the platform runs in containers here, and the demo cannot watch their Kafka from outside: "
             "run `tranche down` first, then `make demo`"
@@ -261,70 +263,16 @@ def demo() -> None:
     story.main()
 
 
-@app.command()
-def check(
-    stale: Annotated[str, typer.Option(help="From which age on what is under way is listed.")] = "15m",
-) -> None:
-    """Whether what must always hold does hold, in the live databases; exit code 1 when something is broken."""
-    _inside_if_containers("check", "--stale", stale)
-    from services.auditor.audit import AuditError, audit, database_urls  # noqa: PLC0415
-    from services.auditor.telling import tell  # noqa: PLC0415
-    from services.runtime.clock import MovableClock  # noqa: PLC0415
-
-    server = os.environ.get("TRANCHE_DATABASE_URL") or Platform(_layout()).surroundings().database_url
-    try:
-        report = audit(database_urls(server), MovableClock(_clock_file()).now(), parse_duration(stale))
-    except AuditError as error:
-        raise LocalError(str(error)) from error
-    for line in tell(report):
-        typer.echo(line)
-    if report.violations:
-        sys.exit(1)
-
-
-@app.command()
-def explain(
-    thing_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Of a contract, milestone, funding, payout or object at Stripe.")
-    ],
-) -> None:
-    """Everything that happened to it, in order: words of all services, ledger, calls to Stripe, webhooks."""
-    _inside_if_containers("explain", thing_id)
-    from services.auditor.audit import AuditError, database_urls  # noqa: PLC0415
-    from services.auditor.history import history, tell  # noqa: PLC0415
-
-    server = os.environ.get("TRANCHE_DATABASE_URL") or Platform(_layout()).surroundings().database_url
-    try:
-        found = history(database_urls(server), thing_id)
-    except AuditError as error:
-        raise LocalError(str(error)) from error
-    if not found:
-        raise LocalError(f"nobody ever said anything about {thing_id}")
-    for line in tell(found):
-        typer.echo(line)
-
-
 @app.command(hidden=True)
 def clean() -> None:
     """Remove the platform's data, wherever it lies; `make clean` calls it."""
-    layout = _layout()
+    layout = here()
     if Compose(layout).is_up():
         Compose(layout).remove()
     if layout.root.exists():
         platform = Platform(layout)
         platform.down(typer.echo)
         platform.remove()
-
-
-def _layout() -> Layout:
-    return Layout(default_root())
-
-
-def _inside_if_containers(*words: str) -> None:
-    """When the platform runs in containers, its clock and its Kafka are inside: the command is run there."""
-    compose = Compose(_layout())
-    if compose.is_up():
-        sys.exit(compose.inside(*words))
 
 
 def _bring_up(platform: Platform) -> bool:
@@ -401,11 +349,6 @@ def _signals_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
-
-
-def _clock_file() -> Path:
-    named = os.environ.get("TRANCHE_CLOCK_FILE")
-    return Path(named) if named else _layout().clock
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -2,19 +2,16 @@
 
 import getpass
 import importlib
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.local.containers import Compose
 from deploy.local.errors import LocalError
-from deploy.local.layout import Layout, default_root
-from deploy.local.platform import Platform
+from deploy.local.live import clock_file, database_server, inside_if_containers
+from schemas.dead_letters import DEAD_LETTERS
 
 if TYPE_CHECKING:  # slow to import; `tranche` itself starts without them
     from psycopg import Connection
@@ -24,7 +21,7 @@ if TYPE_CHECKING:  # slow to import; `tranche` itself starts without them
 
 app = typer.Typer(help="What could not be handled, by contract: see it, put it back, give it up.", no_args_is_help=True)
 
-SERVICES = ("contracts", "funding", "approvals", "payouts", "stripe_gateway")
+SERVICES = tuple(DEAD_LETTERS)
 """Those that decide by the runtime, and so park."""
 _BODY_SHOWN = 4_000
 
@@ -36,7 +33,7 @@ def list_(
     service: Annotated[str | None, typer.Argument(metavar="[SERVICE]", help="All services when none.")] = None,
 ) -> None:
     """Every key that waits: how many of its messages, why and since when."""
-    _inside_if_containers()
+    inside_if_containers(*sys.argv[1:])
     found = waiting([_known(service)] if service else SERVICES)
     if not found:
         typer.echo("nothing is parked")
@@ -51,7 +48,7 @@ def list_(
 @app.command()
 def show(service: ServiceName, identifier: Annotated[int, typer.Argument(metavar="ID")]) -> None:
     """One parked message: where it stood, headers, body, reason, and what the catalogue says about it."""
-    _inside_if_containers()
+    inside_if_containers(*sys.argv[1:])
     from services.runtime import redrive as redriving  # noqa: PLC0415
 
     with _database(_known(service)) as connection:
@@ -74,7 +71,7 @@ def redrive(
     key: Annotated[str, typer.Argument(metavar="KEY|ID", help="The key, or the id of one of its messages.")],
 ) -> None:
     """Put back all parked messages of a key, in order, in one transaction, through the service's own decisions."""
-    _inside_if_containers()
+    inside_if_containers(*sys.argv[1:])
     from services.runtime import redrive as redriving  # noqa: PLC0415
 
     with _database(_known(service)) as connection, _processor(service) as processor:
@@ -95,7 +92,7 @@ def discard(
     ] = False,
 ) -> None:
     """Give up one message, with a record of it. Those behind it wait on until `tranche dlq redrive`."""
-    _inside_if_containers()
+    inside_if_containers(*sys.argv[1:])
     from services.runtime import redrive as redriving  # noqa: PLC0415
 
     if not reason.strip():
@@ -133,7 +130,7 @@ def _database(service: str, url: str | None = None) -> "Iterator[Connection[tupl
     from services.runtime.redrive import NothingParkedError, NotYetError  # noqa: PLC0415
     from services.runtime.settings import Settings  # noqa: PLC0415
 
-    settings = Settings(database_url=url or _server())
+    settings = Settings(database_url=url or database_server())
     try:
         with psycopg.connect(settings.database_of(service), autocommit=True, connect_timeout=5) as connection:
             yield connection
@@ -153,29 +150,17 @@ def _processor(service: str) -> "Iterator[Processor]":
     from services.runtime.settings import Settings  # noqa: PLC0415
 
     found = importlib.import_module(f"services.{service}.service").SERVICE
-    engine = open_engine(Settings(database_url=_server()).database_of(service))
-    named = os.environ.get("TRANCHE_CLOCK_FILE")
-    clock_file = Path(named) if named else Layout(default_root()).clock
+    engine = open_engine(Settings(database_url=database_server()).database_of(service))
     try:
-        yield Processor(service, found.handlers, engine, clock_from(clock_file), IdSource())
+        yield Processor(service, found.handlers, engine, clock_from(clock_file()), IdSource())
     finally:
         engine.dispose()
-
-
-def _server() -> str:
-    return os.environ.get("TRANCHE_DATABASE_URL") or Platform(Layout(default_root())).surroundings().database_url
 
 
 def _known(service: str) -> str:
     if service not in SERVICES:
         raise LocalError(f"{service} has no dead letters: {', '.join(SERVICES)}")
     return service
-
-
-def _inside_if_containers() -> None:
-    compose = Compose(Layout(default_root()))
-    if compose.is_up():
-        sys.exit(compose.inside(*sys.argv[1:]))
 
 
 def _moment(moment: object) -> str:

@@ -9,7 +9,6 @@ The order of its statements is what makes effects happen exactly once (ARCHITECT
 """
 
 import logging
-import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from psycopg import errors
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 
-from schemas.base import MESSAGES, Message
+from schemas.base import IDENTIFIER, MESSAGES, Message
 from schemas.dead_letters import DEAD_LETTERS
 from schemas.envelope import Envelope
 from services.runtime import event_log
@@ -41,7 +40,6 @@ TRANSIENT = (errors.OperationalError, errors.DeadlockDetected, errors.Serializat
 NOT_TRANSIENT = (errors.ProgramLimitExceeded,)
 """An OperationalError by its class, but a message's fault (a text too long for its index): it would hold for ever."""
 
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KEY_SHOWN = 200
 _REASON_SHOWN = 2_000
 _HEADERS_SHOWN = 40_000
@@ -85,7 +83,7 @@ class Unreadable:
     def stream(self) -> tuple[str, str] | None:
         """Source and key of the stream that misses it; None when it is no event of a stream, or its key is no id."""
         key = _text(self.record.key)
-        if self.envelope is None or version_of(self.envelope) < 1 or _IDENTIFIER.fullmatch(key) is None:
+        if self.envelope is None or version_of(self.envelope) < 1 or IDENTIFIER.fullmatch(key) is None:
             return None
         return self.envelope.source, key
 

@@ -6,7 +6,6 @@ message that cannot be handled is parked with its key while all others go on.
 
 import logging
 import random
-import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from psycopg import OperationalError as PsycopgOperationalError
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError as SqlalchemyOperationalError
 
+from schemas.base import IDENTIFIER
 from schemas.envelope import Envelope, UnreadableRecordError, read_body, read_headers
 from services.runtime import metrics
 from services.runtime.positions import PositionLostError, beginnings, topic_ids
@@ -30,7 +30,6 @@ BACKOFF_FIRST_S = 0.1
 BACKOFF_MOST_S = 10.0
 """A database that restarts is back within seconds; longer pauses would only add delay after it is."""
 _LAG_EVERY_S = 1.0
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TRANSIENT = (*TRANSIENT, PsycopgOperationalError, SqlalchemyOperationalError, KafkaException)
 """Of Kafka: a partition that was just made, or whose broker restarts, has no leader for a moment."""
 
@@ -241,7 +240,7 @@ def read_envelope(record: Record) -> Envelope:
     envelope = read_headers(record.headers)
     for name, value in (("ce_id", envelope.id), ("ce_source", envelope.source)):
         # They are looked up, indexed and said again as identifiers: with anything else in them even parking would fail.
-        if _IDENTIFIER.fullmatch(value) is None:
+        if IDENTIFIER.fullmatch(value) is None:
             raise UnreadableRecordError(f"the header {name} must be 1 to 64 letters, digits, - or _")
     return envelope
 

@@ -16,11 +16,12 @@ from deploy.local.story import CURRENCY, FIRST_MINOR, Place, Story
 from deploy.local.tail import Record, follow
 from schemas.base import Actor, Message
 from schemas.contracts import AddMilestone
+from schemas.dead_letters import DEAD_LETTERS
 from schemas.envelope import Envelope, write_headers
 from schemas.funding import FundMilestone
 from tests.platform.running import RunningPlatform
 
-_DECIDING = ("contracts", "funding", "approvals", "payouts", "stripe_gateway")
+_DECIDING = tuple(DEAD_LETTERS)
 _CALM_LOOKS = 5
 _LONG = timedelta(days=90)
 """Stripe has forgotten its idempotency keys long since."""

@@ -3,7 +3,6 @@
 Asked of the temporary tables in `extracts`. `behind` names what is just on its way: it is left out.
 """
 
-# ruff: noqa: S608 - the queries are joined of this file's own texts alone
 from services.auditor.invariants.rule import Rule
 
 

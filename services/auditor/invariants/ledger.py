@@ -3,6 +3,8 @@
 from services.auditor.invariants.rule import Rule
 
 _FUNDING = ("funding",)
+_CHARGED = "coalesce(-sum(amount_minor) FILTER (WHERE account = 'held' AND kind = 'charge_succeeded'), 0)"
+"""What came in for the work: read from the postings of charges alone, wherever it is now."""
 _STOP = "Stop releases of these milestones (stop payouts), find the posting's cause (cause_id is in the event log of "
 
 RULES = (
@@ -24,13 +26,11 @@ RULES = (
         why="What an employer paid for the work is always in exactly one of these four places.",
         remedy=_STOP + "funding) and correct it by a new posting.",
         services=_FUNDING,
-        # What came in is read from the postings of charges alone; where it is now from all entries.
-        sql="""
+        sql=f"""
             SELECT milestone_id, 'charged ' || charged || ', accounted for ' || there || ' ' || currency
             FROM (
                 SELECT milestone_id, currency,
-                    coalesce(-sum(amount_minor) FILTER (WHERE account = 'held' AND kind = 'charge_succeeded'), 0)
-                        AS charged,
+                    {_CHARGED} AS charged,
                     coalesce(-sum(amount_minor) FILTER (
                         WHERE account IN ('held', 'released', 'refunded', 'charged_back')), 0) AS there
                 FROM ledger_entries GROUP BY milestone_id, currency
@@ -63,12 +63,11 @@ RULES = (
         why="Nothing is released from another milestone's money.",
         remedy=_STOP + "approvals) and hold the milestone's payouts.",
         services=_FUNDING,
-        sql="""
+        sql=f"""
             SELECT milestone_id, 'released ' || released || ' of ' || charged || ' ' || currency
             FROM (
                 SELECT milestone_id, currency,
-                    coalesce(-sum(amount_minor) FILTER (WHERE account = 'held' AND kind = 'charge_succeeded'), 0)
-                        AS charged,
+                    {_CHARGED} AS charged,
                     coalesce(-sum(amount_minor) FILTER (WHERE account = 'released'), 0) AS released
                 FROM ledger_entries GROUP BY milestone_id, currency
             ) sums
@@ -98,7 +97,7 @@ RULES = (
         why="State row and postings are written in one transaction: a difference is a write past it.",
         remedy="The ledger decides: find which posting or state row has no event in funding's event log.",
         services=_FUNDING,
-        sql="""
+        sql=f"""
             SELECT milestone_id, 'fundings ' || states || ' of ' || asked || ', ledger charged ' || charged
                 || ' and holds ' || held
             FROM (
@@ -109,8 +108,7 @@ RULES = (
             ) f
             FULL JOIN (
                 SELECT milestone_id,
-                    coalesce(-sum(amount_minor) FILTER (WHERE account = 'held' AND kind = 'charge_succeeded'), 0)
-                        AS charged,
+                    {_CHARGED} AS charged,
                     coalesce(-sum(amount_minor) FILTER (WHERE account = 'held'), 0) AS held
                 FROM ledger_entries GROUP BY milestone_id
             ) l USING (milestone_id)

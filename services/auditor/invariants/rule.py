@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-CORE = ("contracts", "funding", "approvals", "payouts", "stripe_gateway")
-"""The services with a database; the order in which they are read."""
+from schemas.dead_letters import DEAD_LETTERS
+
+CORE = tuple(DEAD_LETTERS)
+"""The services that decide, and so have a database; the order in which they are read."""
 
 
 @dataclass(frozen=True, slots=True)

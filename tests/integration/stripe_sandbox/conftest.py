@@ -1,37 +1,35 @@
-"""A running sandbox per test, the official library pointed at it, and a visitor for its pages."""
+"""The sandbox, the official library pointed at it and a visitor for its pages, as its users get them in their tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import stripe
 
+from services.stripe_sandbox.pytest_plugin import (  # noqa: F401 - fixtures
+    stripe_client,
+    stripe_sandbox,
+    stripe_sandbox_server,
+    stripe_visitor,
+)
 from services.stripe_sandbox.testing import SandboxServer
 from services.stripe_sandbox.visitor import Visitor
 
 
-@pytest.fixture(scope="session")
-def running_sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(sandbox_onboarding_review_s=0) as server:
-        yield server
+@pytest.fixture
+def sandbox(stripe_sandbox: SandboxServer) -> SandboxServer:  # noqa: F811 - a fixture asks for another by its name
+    """The fixtures that others get, under short names."""
+    return stripe_sandbox
 
 
 @pytest.fixture
-def sandbox(running_sandbox: SandboxServer) -> SandboxServer:
-    """The one server of the session, emptied."""
-    running_sandbox.control("POST", "reset")
-    return running_sandbox
+def client(stripe_client: stripe.StripeClient) -> stripe.StripeClient:  # noqa: F811 - a fixture asks for another by its name
+    return stripe_client
 
 
 @pytest.fixture
-def client(sandbox: SandboxServer) -> stripe.StripeClient:
-    return sandbox.client()
-
-
-@pytest.fixture
-def visitor() -> Iterator[Visitor]:
-    with Visitor() as person:
-        yield person
+def visitor(stripe_visitor: Visitor) -> Visitor:  # noqa: F811 - a fixture asks for another by its name
+    return stripe_visitor
 
 
 @pytest.fixture
