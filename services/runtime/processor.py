@@ -9,18 +9,15 @@ The order of its statements is what makes effects happen exactly once (ARCHITECT
 """
 
 import logging
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from psycopg import errors
-from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 
-from schemas.base import IDENTIFIER, MESSAGES, Message
-from schemas.dead_letters import DEAD_LETTERS
+from schemas.base import MESSAGES, Message
 from schemas.envelope import Envelope
 from services.runtime import event_log
 from services.runtime.bulk import bigint_array, text_array
@@ -31,6 +28,8 @@ from services.runtime.event_log import Line
 from services.runtime.handlers import Context, Handlers
 from services.runtime.ids import IdSource
 from services.runtime.lanes import lane_of
+from services.runtime.parking import Parking
+from services.runtime.records import Delivery, Record, Unreadable, as_text, stands_before
 from services.runtime.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -39,53 +38,6 @@ TRANSIENT = (errors.OperationalError, errors.DeadlockDetected, errors.Serializat
 """Trouble of the database, not of a message: try the same batch again."""
 NOT_TRANSIENT = (errors.ProgramLimitExceeded,)
 """An OperationalError by its class, but a message's fault (a text too long for its index): it would hold for ever."""
-
-_KEY_SHOWN = 200
-_REASON_SHOWN = 2_000
-_HEADERS_SHOWN = 40_000
-_BODY_SHOWN_BYTES = 480_000
-"""What a dead letter shows, so that it fits into a record itself and never stops the relay: Kafka takes 1 MB, base64
-adds a third, JSON may write a character with six. What is larger stands whole where the letter points to."""
-
-
-class Record(NamedTuple):
-    """A Kafka record as it came."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    headers: list[tuple[str, bytes]]
-    body: bytes | None
-
-
-class Delivery(NamedTuple):
-    """One readable message on its way to a decision."""
-
-    envelope: Envelope
-    key: str
-    message: Message
-    record: Record | None = None
-    """None: it came over HTTP or from the service itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A record that is no message: it goes to the dead letters, and the partition goes on."""
-
-    record: Record
-    reason: str
-    envelope: Envelope | None = None
-    """Of one whose headers are good and whose body is not: an event among them holds its stream until it is resolved.
-    """
-
-    @property
-    def stream(self) -> tuple[str, str] | None:
-        """Source and key of the stream that misses it; None when it is no event of a stream, or its key is no id."""
-        key = _text(self.record.key)
-        if self.envelope is None or version_of(self.envelope) < 1 or IDENTIFIER.fullmatch(key) is None:
-            return None
-        return self.envelope.source, key
 
 
 @dataclass(slots=True)
@@ -109,6 +61,7 @@ class Processor:
         self.service = service
         self.clock = clock
         self.ids = ids
+        self._parking = Parking(service, clock, ids)
         self._handlers = handlers
         self._engine = engine
         self._rejected = MESSAGES.get(f"{service}.command_rejected.v1")
@@ -138,7 +91,7 @@ class Processor:
             # Its stream's version does not move: nothing that is parked was seen, so a redrive can go on from there.
             due, _ = self._take(connection, Batch([delivery], positions=positions), lines)
             if due[0] is not None and delivery.record is not None:
-                lines.append(self._bury(connection, delivery.record, delivery.key, reason, parked=True))
+                lines.append(self._parking.bury(connection, delivery.record, delivery.key, reason, parked=True))
             event_log.append(connection, lines)
             _move_positions(connection, positions, topic_ids)
             connection.commit()
@@ -229,7 +182,7 @@ class Processor:
             elif key in known.parked:
                 due.append(PARKED if record is None else None)
                 if record is not None:
-                    self._queue_behind(connection, record, key, "waits behind an earlier message of its key")
+                    self._parking.queue_behind(connection, record, key, "waits behind an earlier message of its key")
             elif delivery.message.is_command:
                 due.append(None if envelope.id in known.done else delivery)
                 known.done.add(envelope.id)
@@ -246,7 +199,7 @@ class Processor:
                             f"a loss in the stream {envelope.source}/{key}: version {envelope.stream_version} "
                             f"came after version {seen}"
                         )
-                        lines.append(self._bury(connection, record, key, reason, parked=True))
+                        lines.append(self._parking.bury(connection, record, key, reason, parked=True))
                         known.parked.add(key)
             else:
                 due.append(delivery)
@@ -263,52 +216,16 @@ class Processor:
         An event that its stream will miss waits with its key, so that it can be put back or given up by name; the
         next of its stream would be a gap.
         """
-        for unreadable in [u for u in left if until is None or _stands_before(u.record, until)]:
+        for unreadable in [u for u in left if until is None or stands_before(u.record, until)]:
             left.remove(unreadable)
             record, envelope, stream = unreadable.record, unreadable.envelope, unreadable.stream
             if record.offset < known.positions.get((record.topic, record.partition), 0):
                 continue
             missed = stream is not None and envelope is not None and envelope.stream_version > known.seen.get(stream, 0)
-            key = _text(record.key)
-            lines.append(self._bury(connection, record, key, unreadable.reason, parked=missed))
+            key = as_text(record.key)
+            lines.append(self._parking.bury(connection, record, key, unreadable.reason, parked=missed))
             if missed:
                 known.parked.add(key)
-
-    def _bury(self, connection: Connection, record: Record, key: str, reason: str, *, parked: bool) -> Line:
-        """A dead letter, as a line of the log; when `parked`, the key waits from here on."""
-        now = self.clock.now()
-        reason = _text(reason.encode(errors="backslashreplace"))  # an error may quote the bytes that caused it
-        reason = reason[:_REASON_SHOWN]
-        key = key[:_KEY_SHOWN]
-        headers = {name: _text(value) for name, value in record.headers}
-        body = record.body or b""
-        if len(body) > _BODY_SHOWN_BYTES or sum(map(len, [*headers, *headers.values()])) > _HEADERS_SHOWN:
-            reason += " (too large to be shown whole: read it from its topic)"
-            body = body[:_BODY_SHOWN_BYTES]
-            headers = _cut(headers)
-        letter = DEAD_LETTERS[self.service](
-            dead_key=key,
-            letter_id=self.ids.new("dl", now),
-            topic_name=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            headers=headers,
-            body_base64=b64encode(body).decode(),
-            reason=reason,
-            parked=parked,
-        )
-        logger.error("dead letter: %s[%d]@%d key %s: %s", *record[:3], key, reason)
-        if parked:
-            self._queue_behind(connection, record, key, reason)
-        return Line(letter, letter.letter_id, now, letter.letter_id, "", None, "")
-
-    def _queue_behind(self, connection: Connection, record: Record, key: str, reason: str) -> None:
-        connection.execute(
-            "INSERT INTO parked_messages (key, topic, partition, \"offset\", headers, body, reason, parked_at) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            (key, *record[:3], Jsonb({name: _text(value) for name, value in record.headers}), record.body, reason,
-             self.clock.now()),
-        )  # fmt: skip
 
     # -- 3: load and decide --------------------------------------------------------------------------------
 
@@ -391,31 +308,6 @@ PARKED = Refused(
     "something that came before could not be handled; an operator was told, try again when it is resolved",
 )
 """The answer over HTTP while a key is parked. It passes, so it is never kept for an Idempotency-Key."""
-
-
-def version_of(envelope: Envelope) -> int:
-    """The place in its stream, as far as its type can have one; 0 when it has none."""
-    message_class = MESSAGES.get(envelope.type)
-    return 0 if message_class is not None and message_class.is_command else envelope.stream_version
-
-
-def _stands_before(record: Record, other: Record) -> bool:
-    return record[:2] == other[:2] and record.offset < other.offset
-
-
-def _text(value: bytes | None) -> str:
-    """Any bytes as text that PostgreSQL takes: what is no UTF-8, and NUL, is shown escaped."""
-    return (value or b"").decode(errors="backslashreplace").replace("\0", "\\x00")
-
-
-def _cut(headers: dict[str, str]) -> dict[str, str]:
-    kept: dict[str, str] = {}
-    left = _HEADERS_SHOWN
-    for name, value in headers.items():
-        if (left := left - len(name) - len(value)) < 0:
-            break
-        kept[name] = value
-    return kept
 
 
 def _move_streams_seen(connection: Connection, moved: dict[tuple[str, str], int]) -> None:

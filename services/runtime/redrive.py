@@ -21,7 +21,8 @@ from services.runtime import event_log
 from services.runtime.database import Connection
 from services.runtime.event_log import Line
 from services.runtime.lanes import lane_of
-from services.runtime.processor import NOT_TRANSIENT, TRANSIENT, Processor, Record, version_of
+from services.runtime.processor import NOT_TRANSIENT, TRANSIENT, Processor
+from services.runtime.records import Record, version_of
 from services.runtime.worker import read_envelope, read_record
 
 logger = logging.getLogger(__name__)

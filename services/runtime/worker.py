@@ -21,7 +21,8 @@ from schemas.base import IDENTIFIER
 from schemas.envelope import Envelope, UnreadableRecordError, read_body, read_headers
 from services.runtime import metrics
 from services.runtime.positions import PositionLostError, beginnings, topic_ids
-from services.runtime.processor import NOT_TRANSIENT, TRANSIENT, Batch, Delivery, Processor, Record, Unreadable
+from services.runtime.processor import NOT_TRANSIENT, TRANSIENT, Batch, Processor
+from services.runtime.records import Delivery, Record, Unreadable
 from services.runtime.settings import Settings
 
 logger = logging.getLogger(__name__)

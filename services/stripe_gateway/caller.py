@@ -18,7 +18,7 @@ from services.runtime.bulk import bigint_array, text_array
 from services.runtime.clock import Clock
 from services.runtime.database import Connection, borrowed
 from services.runtime.decisions import Refused as RefusedOutcome
-from services.runtime.processor import Delivery
+from services.runtime.records import Delivery
 from services.runtime.service import Runtime
 from services.stripe_gateway import handlers, metrics, reads
 from services.stripe_gateway.answers import Judged, Verdict

@@ -13,7 +13,7 @@ from schemas.envelope import Envelope
 from services.runtime.bulk import Entity, bigint_array, text_array
 from services.runtime.database import borrowed
 from services.runtime.decisions import Refused
-from services.runtime.processor import Delivery
+from services.runtime.records import Delivery
 from services.runtime.service import Runtime
 from services.stripe_gateway import handlers, metrics, reads, states, translate
 from services.stripe_gateway.facts import WrongObjectError

@@ -4,7 +4,8 @@ import asyncio
 import logging
 
 from services.runtime.decisions import Outcome, Refused
-from services.runtime.processor import Batch, Delivery, Processor
+from services.runtime.processor import Batch, Processor
+from services.runtime.records import Delivery
 from services.stripe_gateway.listener import DATABASE_TROUBLE
 
 logger = logging.getLogger(__name__)

@@ -25,7 +25,8 @@ from services.runtime.decisions import Outcome
 from services.runtime.http import Gate, build_app
 from services.runtime.ids import IdSource
 from services.runtime.lanes import lane_of
-from services.runtime.processor import Batch, Delivery, Processor, Record
+from services.runtime.processor import Batch, Processor
+from services.runtime.records import Delivery, Record
 from services.runtime.relay import Relay
 from services.runtime.service import Service
 from services.runtime.settings import Settings

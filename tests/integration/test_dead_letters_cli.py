@@ -11,7 +11,8 @@ from deploy.local.layout import CHECKOUT
 from schemas.envelope import write_headers
 from services.approvals.service import SERVICE
 from services.runtime.lanes import lane_of
-from services.runtime.processor import Batch, Record, Unreadable
+from services.runtime.processor import Batch
+from services.runtime.records import Record, Unreadable
 from services.runtime.worker import read_record
 from tests.integration.approvals.work import Work
 from tests.integration.bench import Bench

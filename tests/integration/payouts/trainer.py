@@ -10,7 +10,8 @@ from schemas.base import Message
 from schemas.envelope import read_body
 from schemas.fixtures import example
 from services.runtime.lanes import lane_of
-from services.runtime.processor import Batch, Delivery
+from services.runtime.processor import Batch
+from services.runtime.records import Delivery
 from tests.integration.bench import Bench
 
 

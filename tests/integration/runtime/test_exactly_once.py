@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from services.runtime.processor import Batch, Unreadable
+from services.runtime.processor import Batch
+from services.runtime.records import Unreadable
 from tests.integration.runtime.world import World, eventually, told
 
 _KEYS = 30

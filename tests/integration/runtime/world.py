@@ -33,7 +33,8 @@ from services.runtime.http import Gate, build_app
 from services.runtime.ids import IdSource
 from services.runtime.lanes import lane_of
 from services.runtime.positions import topic_ids
-from services.runtime.processor import Delivery, Processor, Record
+from services.runtime.processor import Processor
+from services.runtime.records import Delivery, Record
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
 from services.runtime.tokens import issue

@@ -21,7 +21,8 @@ from services.runtime.decisions import Outcome
 from services.runtime.http import Gate, build_app
 from services.runtime.ids import IdSource
 from services.runtime.lanes import lane_of
-from services.runtime.processor import Batch, Delivery, Processor, Record
+from services.runtime.processor import Batch, Processor
+from services.runtime.records import Delivery, Record
 from services.runtime.service import Runtime
 from services.runtime.tokens import HostedLink, HostedPage, sign_link
 from services.stripe_gateway.desk import Desk

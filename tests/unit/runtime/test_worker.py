@@ -10,7 +10,8 @@ from psycopg import errors
 from schemas.envelope import Envelope, UnreadableRecordError, write_headers
 from schemas.fixtures import example
 from services.runtime import worker as worker_module
-from services.runtime.processor import Batch, Record, Unreadable
+from services.runtime.processor import Batch
+from services.runtime.records import Record, Unreadable
 from services.runtime.settings import Settings
 from services.runtime.worker import Worker, read_record
 
