@@ -13,6 +13,11 @@ from schemas.stripe import (
 )
 from tests.integration.stripe_gateway.bench import Bench, eventually
 
+CONFIRM = "/v1/payment_intents/*/confirm"
+"""Where a funding is charged."""
+PAID = ["payment_intent_created", "payment_intent_succeeded"]
+"""What is told of a funding that is charged once."""
+
 
 class Employer:
     """Saves cards on Stripe's page."""
@@ -155,3 +160,11 @@ class Payout:
     def transfers(self) -> list[dict[str, Any]]:
         """At Stripe."""
         return [t for t in self.bench.at_stripe("transfer") if t["metadata"].get("payout_id") == self.id]
+
+
+def paid_once(funding: Funding) -> None:
+    """Charged once at Stripe, and told once."""
+    funding.bench.hears(funding.contract, "payment_intent_succeeded")
+    funding.bench.quiet()
+    assert len(funding.charges()) == 1
+    assert funding.bench.told(funding.contract) == PAID

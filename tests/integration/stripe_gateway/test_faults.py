@@ -1,32 +1,14 @@
-"""Bad networks, bad days of Stripe, and processes that die: one object at Stripe, one fact told."""
+"""Bad networks and bad days of Stripe: one object at Stripe, one fact told."""
 
-import asyncio
 import json
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from services.stripe_gateway.calls import send
-from services.stripe_gateway.client import open_client
-from services.stripe_gateway.desk import Desk
-from services.stripe_gateway.records import Attempt
 from tests.integration.stripe_gateway.bench import Bench, eventually
-from tests.integration.stripe_gateway.parties import Employer, Funding, Payout, Trainer
-
-CONFIRM = "/v1/payment_intents/*/confirm"
-PAID = ["payment_intent_created", "payment_intent_succeeded"]
-
-
-@pytest.fixture
-def deaf(bench: Bench, employer: Employer) -> Iterator[None]:
-    """No webhook comes once the card is saved: only the answers to our calls, and our own looks, tell what happened."""
-    bench.quiet()
-    bench.policy(drop=["*"])
-    yield
-    bench.policy()
+from tests.integration.stripe_gateway.parties import CONFIRM, PAID, Employer, Payout, Trainer, paid_once
 
 
 @pytest.fixture
@@ -41,25 +23,6 @@ def storm_trainer(bench: Bench) -> Trainer:
 
 def figures(bench: Bench) -> str:
     return bench.http.get("/metrics").text
-
-
-def paid_once(funding: Funding) -> None:
-    funding.bench.hears(funding.contract, "payment_intent_succeeded")
-    funding.bench.quiet()
-    assert len(funding.charges()) == 1
-    assert funding.bench.told(funding.contract) == PAID
-
-
-def first_half(bench: Bench, about: str) -> None:
-    """What the caller does before it can write the answer down; then the process is gone."""
-    [row] = [row for row in bench.attempts(about) if row["state"] == "open"]
-
-    async def call() -> None:
-        client, http = open_client(bench.settings)
-        await send(client, Attempt(**row))
-        await http.close_async()  # type: ignore[no-untyped-call]
-
-    asyncio.run(call())
 
 
 # -- the network and Stripe ------------------------------------------------------------------------------------
@@ -259,199 +222,6 @@ def test_while_stripe_is_down_calls_wait_and_one_tries(bench: Bench, employer: E
         bench.close_desk()
         bench.settings = usual
         bench.open_desk()
-
-
-# -- processes that die ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.scenario(6)
-@pytest.mark.usefixtures("deaf")
-def test_a_crash_after_the_charge_and_before_our_commit_charges_once(bench: Bench, employer: Employer) -> None:
-    funding = employer.funding().create()
-    bench.close_desk()
-    funding.confirm()
-    first_half(bench, funding.id)
-
-    bench.open_desk()
-
-    paid_once(funding)
-    [_, replay] = bench.requests(f"/v1/payment_intents/{funding.intent_id}/confirm")
-    assert replay["replayed"]
-
-
-@pytest.mark.scenario(7)
-@pytest.mark.usefixtures("deaf")
-@pytest.mark.parametrize("executed", [True, False])
-def test_a_start_after_30_hours_looks_first(bench: Bench, employer: Employer, executed: bool) -> None:
-    funding = employer.funding().create()
-    bench.close_desk()
-    funding.confirm()
-    if executed:
-        first_half(bench, funding.id)
-    bench.pass_thirty_hours()
-
-    bench.open_desk()
-
-    paid_once(funding)
-    # Stripe has forgotten the key: a second call would have been a second attempt to charge.
-    assert len(bench.requests(f"/v1/payment_intents/{funding.intent_id}/confirm")) == 1
-
-
-@pytest.mark.scenario(7)
-@pytest.mark.usefixtures("deaf")
-def test_a_start_after_30_hours_finds_the_intent_that_was_made(bench: Bench, employer: Employer) -> None:
-    funding = employer.funding()
-    bench.close_desk()
-    bench.hear(funding.create_command)
-    first_half(bench, funding.id)
-    bench.pass_thirty_hours()
-
-    bench.open_desk()
-
-    created = bench.hears(funding.contract, "payment_intent_created")
-    assert [intent["id"] for intent in funding.intents()] == [created.payment_intent_id]
-
-
-@pytest.mark.scenario(7)
-def test_a_start_after_30_hours_finds_the_transfer_that_was_made(
-    bench: Bench, employer: Employer, trainer: Trainer
-) -> None:
-    bench.policy(drop=["*"])
-    funding = employer.funding()
-    payout = Payout(trainer, funding, funding.pay().charge_id)
-    bench.close_desk()
-    bench.hear(payout.command())
-    first_half(bench, payout.id)
-    bench.pass_thirty_hours()
-
-    bench.open_desk()
-
-    made = bench.hears(funding.contract, "transfer_created")
-    assert [transfer["id"] for transfer in payout.transfers()] == [made.transfer_id]
-
-
-@pytest.mark.usefixtures("deaf")
-def test_a_decline_before_a_crash_is_told_after_it(bench: Bench) -> None:
-    bench.policy()
-    employer = Employer(bench).save_card("4000000000000341")
-    bench.policy(drop=["*"])
-    funding = employer.funding().create()
-    bench.close_desk()
-    funding.confirm()
-    with pytest.raises(Exception, match="declined"):
-        first_half(bench, funding.id)
-    bench.pass_thirty_hours()
-
-    bench.open_desk()
-
-    assert bench.hears(funding.contract, "payment_intent_failed").code == "card_declined"
-    charges = [charge for charge in bench.at_stripe("charge") if charge["payment_intent"] == funding.intent_id]
-    assert len(charges) == 1
-
-
-def test_the_end_lets_a_call_under_way_be_written_down(bench: Bench, employer: Employer) -> None:
-    funding = employer.funding().create()
-    bench.policy(drop=["*"])
-    bench.fault("slow", path=CONFIRM, seconds=1.0)
-    funding.confirm()
-    eventually(lambda: bench.sandbox.control("GET", "faults")[-1]["hits"] or None, "the call is under way")
-
-    bench.close_desk()
-
-    assert bench.told(funding.contract) == PAID
-
-
-def test_the_database_goes_away_in_the_middle_of_a_call(bench: Bench, employer: Employer) -> None:
-    funding = employer.funding().create()
-    bench.quiet()
-    bench.policy(paused=True)
-    bench.fault("slow", path=CONFIRM, seconds=0.5)
-    funding.confirm()
-    eventually(lambda: bench.sandbox.control("GET", "faults")[-1]["hits"] or None, "the call is under way")
-
-    with bench.no_database():
-        eventually(lambda: funding.charges() or None, "charged")
-        time.sleep(0.5)
-
-    bench.policy()
-    paid_once(funding)
-    assert bench.desk.is_alive()
-
-
-# -- several at once -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.scenario(9)
-def test_two_owners_at_once_are_harmless(bench: Bench, employer: Employer) -> None:
-    fundings = [employer.funding() for _ in range(10)]
-    second = Desk(bench.runtime, bench.settings)
-    second.start()
-    try:
-        bench.hear(*(funding.create_command for funding in fundings))
-        for funding in fundings:
-            funding.intent_id = bench.hears(funding.contract, "payment_intent_created").payment_intent_id
-        bench.hear(*(funding.confirm_command() for funding in fundings))
-        for funding in fundings:
-            paid_once(funding)
-            assert len(funding.intents()) == 1
-    finally:
-        second.stop()
-        second.join(10)
-    assert second.failure is None
-
-
-def test_only_this_replicas_lanes_are_worked_on(bench: Bench, employer: Employer) -> None:
-    funding = employer.funding()
-    bench.hear(funding.create_command)  # so that its lane is known
-    [row] = bench.attempts(funding.id)
-    bench.hears(funding.contract, "payment_intent_created")
-    funding.intent_id = funding.intents()[0]["id"]
-
-    bench.lanes = bench.lanes - {row["lane"]}
-    try:
-        funding.confirm()
-        time.sleep(0.7)
-        assert bench.attempts(funding.id)[-1]["state"] == "open"
-        assert funding.charges() == []
-    finally:
-        bench.lanes = bench.lanes | {row["lane"]}
-    paid_once(funding)
-
-
-def test_many_calls_are_made_at_once_but_one_at_a_time_for_a_contract(
-    bench: Bench, employer: Employer, trainer: Trainer
-) -> None:
-    funding = employer.funding(120_000)
-    charge_id = funding.pay().charge_id
-    payouts = [Payout(trainer, funding, charge_id, 10_000) for _ in range(3)]
-    bench.fault("slow", path="/v1/transfers", method="POST", seconds=0.3, times=3)
-    others = [employer.funding() for _ in range(4)]
-    bench.fault("slow", path="/v1/payment_intents", method="POST", seconds=0.3, times=4)
-
-    began = time.monotonic()
-    bench.hear(*(payout.command() for payout in payouts), *(other.create_command for other in others))
-    for other in others:
-        bench.hears(other.contract, "payment_intent_created")
-    others_s = time.monotonic() - began
-    bench.hears(funding.contract, "transfer_created", 3)
-    same_s = time.monotonic() - began
-
-    assert others_s < 0.9  # side by side: 0.3 s, not 1.2 s
-    assert same_s > 0.85  # one after the other
-    told = [message.payout_id for message in bench.said(funding.contract) if hasattr(message, "transfer_id")]
-    assert told == [payout.id for payout in payouts]
-
-
-def test_a_burst_is_all_done(bench: Bench, employer: Employer) -> None:
-    fundings = [employer.funding() for _ in range(60)]
-
-    bench.hear(*(funding.create_command for funding in fundings))
-
-    def all_told() -> bool | None:
-        return True if all(bench.told(funding.contract) for funding in fundings) else None
-
-    eventually(all_told, "all created")
-    assert all(len(bench.said(funding.contract)) == 1 for funding in fundings)
 
 
 # -- defects of ours -------------------------------------------------------------------------------------------

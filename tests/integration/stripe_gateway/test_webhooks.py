@@ -11,10 +11,7 @@ import stripe
 
 from services.stripe_gateway.client import API_VERSION
 from tests.integration.stripe_gateway.bench import CONNECT_SECRET, PLATFORM_SECRET, Bench, eventually
-from tests.integration.stripe_gateway.parties import Employer, Payout, Trainer
-
-PAID = ["payment_intent_created", "payment_intent_succeeded"]
-CONFIRM = "/v1/payment_intents/*/confirm"
+from tests.integration.stripe_gateway.parties import CONFIRM, PAID, Employer, Payout, Trainer
 
 
 def event(bench: Bench, kind: str, thing: dict[str, Any], **changed: Any) -> dict[str, Any]:
