@@ -1,7 +1,7 @@
 """Everything that happened to one thing, in order, from what all services wrote down: `tranche explain`.
 
-Reads event logs, the ledger, calls to Stripe, the webhook inbox and parked messages. Event logs have no index for this:
-it reads them from end to end, which is well for a question of a person and not for a page.
+Reads event logs, the ledger, calls to Stripe, the webhook inbox, parked and discarded messages. Event logs have no
+index for this: it reads them from end to end, which is well for a question of a person and not for a page.
 """
 
 import json
@@ -53,6 +53,10 @@ _RECEIVED = (
     "OR EXISTS (SELECT FROM unnest(%(ids)s::text[]) i WHERE strpos(body, '\"' || i || '\"') > 0)"
 )
 _PARKED = "SELECT parked_at, topic, reason, id FROM parked_messages WHERE key = ANY(%(ids)s)"
+_DISCARDED = (
+    "SELECT parked_at, topic, parked_reason, id, discarded_at, discarded_by, reason FROM discarded_messages "
+    "WHERE key = ANY(%(ids)s)"
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -162,3 +166,6 @@ def _received(connection: Connection, asked: dict[str, Any]) -> Iterator[Happeni
 def _parked(connection: Connection, service: str, asked: dict[str, Any]) -> Iterator[Happening]:
     for at, topic, reason, number in connection.execute(_PARKED, asked):
         yield Happening(at, 4, number, service, f"parked a message of {topic}: {reason}", "")
+    for at, topic, why_parked, number, given_up_at, by, reason in connection.execute(_DISCARDED, asked):
+        yield Happening(at, 4, number, service, f"parked a message of {topic}: {why_parked}", "")
+        yield Happening(given_up_at, 4, number, service, f"discarded it, by {by}: {reason}", "")

@@ -67,5 +67,26 @@ def test_a_call_without_an_answer_and_a_parked_message_are_told(told: Books) -> 
     assert any("payouts         parked a message of funding.events: a loss" in line for line in lines)
 
 
+def test_what_was_given_up_is_told_with_who_and_why(told: Books) -> None:
+    told.add(
+        "payouts",
+        "discarded_messages",
+        key="ctr_1",
+        topic="funding.events",
+        parked_reason="no field amount",
+        parked_at=NOW,
+        reason="sent by hand",
+        discarded_by="op_1",
+        discarded_at=NOW + timedelta(hours=1),
+    )
+
+    lines = list(tell(history(told.urls, "ctr_1")))
+
+    assert [line[25:] for line in lines if "payouts" in line][-2:] == [
+        "payouts         parked a message of funding.events: no field amount",
+        "payouts         discarded it, by op_1: sent by hand",
+    ]
+
+
 def test_of_what_nobody_knows_there_is_nothing(told: Books) -> None:
     assert history(told.urls, "fnd_nobody") == []
