@@ -255,7 +255,7 @@ class Platform:
         if process is None:
             state = "ended" if name in self.processes.names() else "stopped"
         else:
-            state = "ready" if port and is_ready(process, port) else "starting"
+            state = "ready" if port and is_ready(process, port) else "not ready"
         return ProcessStatus(name, state, process.pid if process else None, address)
 
 

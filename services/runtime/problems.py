@@ -5,6 +5,9 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from psycopg import OperationalError as PsycopgOperationalError
+from psycopg.errors import ProgramLimitExceeded
+from sqlalchemy.exc import OperationalError as SqlalchemyOperationalError
 from starlette.exceptions import HTTPException
 
 from services.runtime.decisions import Refused
@@ -25,6 +28,8 @@ _TITLES = {
     503: "Not available",
 }
 MEDIA_TYPE = "application/problem+json"
+_RETRY_AFTER_S = "2"
+"""A database that restarts is back within seconds."""
 
 
 class Problem(Exception):  # noqa: N818 - the field's name for it
@@ -77,6 +82,14 @@ def install(app: FastAPI) -> None:
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "error")
         return answer(Problem(error.status_code, code, str(error.detail)), dict(error.headers or {}))
 
+    async def _unavailable(_: Request, __: Exception) -> JSONResponse:
+        detail = "the service does not reach its database now; nothing was half done, so try again, with the same "
+        return answer(Problem(503, "unavailable", detail + "Idempotency-Key"), {"Retry-After": _RETRY_AFTER_S})
+
+    for away in (PsycopgOperationalError, SqlalchemyOperationalError):
+        app.add_exception_handler(away, _unavailable)
+
+    @app.exception_handler(ProgramLimitExceeded)  # by its class trouble of the database, but the request's fault
     @app.exception_handler(Exception)
     async def _internal(_: Request, __: Exception) -> JSONResponse:
         # What went wrong is in the log; a caller learns that trying again is safe.

@@ -3,7 +3,9 @@
 import asyncio
 
 import httpx
+import psycopg
 import pytest
+import sqlalchemy.exc
 from fastapi import FastAPI
 
 from services.runtime.decisions import RefusalKind, Refused, not_found
@@ -35,6 +37,17 @@ def test_an_answer_has_the_media_type_of_problems() -> None:
     assert response.headers["Retry-After"] == "5"
 
 
+def answer_of(app: FastAPI, method: str, content: str = "") -> httpx.Response:
+    async def call() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.request(
+                method, "/things", content=content, headers={"content-type": "application/json"}
+            )
+
+    return asyncio.run(call())
+
+
 def test_a_body_that_is_no_json_is_told_so_with_the_place() -> None:
     app = FastAPI()
     install(app)
@@ -42,11 +55,32 @@ def test_a_body_that_is_no_json_is_told_so_with_the_place() -> None:
     @app.post("/things")
     def things(body: dict[str, int]) -> None: ...
 
-    async def post() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-            return await client.post("/things", content="{,", headers={"content-type": "application/json"})
-
-    refused = asyncio.run(post())
+    refused = answer_of(app, "POST", "{,")
     assert refused.status_code == 422
     assert refused.json()["detail"] == "body: not JSON: Expecting property name enclosed in double quotes (character 1)"
     assert refused.json()["errors"][0]["field"] == "body"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (psycopg.OperationalError("connection refused"), 503),
+        (sqlalchemy.exc.OperationalError("SELECT", {}, Exception("connection refused")), 503),
+        (psycopg.errors.ProgramLimitExceeded("index row size"), 500),
+        (KeyError("ours"), 500),
+    ],
+)
+def test_a_database_that_is_away_is_told_so_and_a_fault_of_ours_is_not_taken_for_it(
+    error: Exception, status: int
+) -> None:
+    app = FastAPI()
+    install(app)
+
+    @app.get("/things")
+    def things() -> None:
+        raise error
+
+    answered = answer_of(app, "GET")
+    assert answered.status_code == status
+    assert ("Retry-After" in answered.headers) is (status == 503)
+    assert "try again" in answered.json()["detail"]
