@@ -29,7 +29,7 @@ class OutboxRelay:
                 "bootstrap.servers": bootstrap,
                 "enable.idempotence": True,
                 "acks": "all",
-                "linger.ms": 50,  # flushed at once, as tranche's own relay does
+                "linger.ms": 1,
                 "batch.num.messages": 10_000,
                 "delivery.report.only.error": True,
             }

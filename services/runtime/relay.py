@@ -237,9 +237,7 @@ class _Acknowledged:
                 "bootstrap.servers": bootstrap,
                 "enable.idempotence": True,
                 "acks": "all",
-                # Never waited for: a chunk is flushed, which sends at once. It only keeps the client from sending
-                # half a chunk in a dozen small batches, which cost the broker and us a tenth of our CPU.
-                "linger.ms": 50,
+                "linger.ms": 1,
                 "batch.num.messages": 10_000,
                 "queue.buffering.max.messages": 100_000,
                 "delivery.report.only.error": True,
