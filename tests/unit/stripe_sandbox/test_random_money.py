@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -32,12 +33,27 @@ CARDS = (
 STEPS = 120
 
 
+class StoppedClock:
+    """Moves only when it is moved: at another hour of the day the same seed would tell another story."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        return self._at
+
+    def advance(self, by: timedelta) -> datetime:
+        self._at += by
+        return self._at
+
+
 class World:
     """A sandbox with two trainers, and random things to do to it."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.sandbox = Sandbox(Settings(sandbox_onboarding_review_s=0))
+        self.sandbox.clock = StoppedClock(datetime(2026, 1, 5, 3 * seed, tzinfo=UTC))
         self.done = 0
         self.accounts = [self.trainer("000123456789"), self.trainer("000111111116")]
 
