@@ -13,7 +13,11 @@ READY := $(VENV)/.ready
 # The lock names hashes, never an index: where packages come from is the machine's own pip configuration.
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: help setup java browser demo up down clean test test-setup check bench lock kafka-checksums
+# A file's tests share what is dear to start, so a file goes to one worker whole, in the order of collection: the long
+# end-to-end ones begin early. `.ci/run` says the same.
+TWO_FILES := --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 2
+
+.PHONY: help setup java browser demo up down clean test test-setup simulate check mutate bench chaos lock kafka-checksums
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-24s %s\n", $$1, $$2}'
@@ -59,22 +63,31 @@ down: ## stop the platform: no process is left
 
 clean: ## stop the platform and remove every file that these commands made
 	@if [ -x $(BIN)/tranche ]; then $(BIN)/tranche clean; fi
-	@rm -rf .tranche .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist *.egg-info
+	@rm -rf .tranche .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-test: test-setup ## run all tests, on a real Kafka and a real PostgreSQL
-	@$(BIN)/python -m pytest $(ARGS)
+test: test-setup ## run all tests, on a real Kafka and a real PostgreSQL, two files at a time
+	@$(BIN)/python -m pytest $(TWO_FILES) $(ARGS)
 
 test-setup: setup java browser
+
+simulate: setup ## 10,000 seeds of the simulation, on both cores; ARGS="--seed N" tells one again
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 check: setup ## format, lint, types, unit and contract tests: under a minute
 	@$(BIN)/ruff format --check --quiet . || { echo "make: not formatted: run .venv/bin/ruff format ." >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy -p schemas -p services -p deploy
-	@$(BIN)/python -m pytest --quiet tests/unit tests/contract
+	@$(BIN)/python -m pytest --quiet $(TWO_FILES) tests/unit tests/contract
+
+mutate: setup ## plant faults in the modules that decide about money: which does no unit test notice? (docs/mutation.md)
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 bench: setup java ## the benchmarks beside their peers, as a table of ratios
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: setup java ## faults on the real stack under load, then the audit; ARGS="--seed N --seconds N"
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 # hatchling and editables are here so that installing the checkout itself asks for nothing that is not locked.
 lock: setup ## resolve requirements.lock (and the images' deploy/requirements.lock) anew from pyproject.toml

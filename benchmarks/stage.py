@@ -189,10 +189,17 @@ def open_stage(*, durable: bool = True) -> Iterator[Stage]:
 
     `durable=False` does not wait for the disk: for the smoke test only, its figures mean nothing.
     """
-    with temporary_root() as root:
+    with temporary_root(in_memory=not durable) as root:
         layout = Layout(root)
         ports, processes = layout.ports(), layout.processes()
-        kafka = Kafka(home=layout.kafka, jars=Jars(layout.tools), ports=ports, processes=processes, heap_mb=_HEAP_MB)
+        kafka = Kafka(
+            home=layout.kafka,
+            jars=Jars(layout.tools),
+            ports=ports,
+            processes=processes,
+            heap_mb=_HEAP_MB,
+            short_lived=not durable,
+        )
         postgres = Postgres(home=layout.postgres, tools=layout.tools, ports=ports, processes=processes, durable=durable)
         with ThreadPoolExecutor() as both:
             bootstrap, url = both.submit(kafka.start), both.submit(postgres.start)

@@ -20,6 +20,9 @@ Identifier = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER.pattern}$")
 
 Role = Literal["employer", "trainer", "operator", "service"]
 
+PlatformKey = Literal["platform"]
+"""The key of what is about the platform's own account at Stripe, and belongs to no contract and no party."""
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Description = Annotated[str, StringConstraints(min_length=1, max_length=5_000, strip_whitespace=True)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)]

@@ -44,7 +44,7 @@ class Topic(NamedTuple):
 
 
 _EVERYBODY = ("analytics", "portal")
-_CONTRACT_OR_PARTY = "contract_id, or the party's id for a party's facts"
+_CONTRACT_OR_PARTY = "contract_id, or the party's id for a party's facts; `platform` for the platform's own account"
 
 TOPICS: tuple[Topic, ...] = (
     Topic(
@@ -65,9 +65,9 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         "funding.commands",
         _CONTRACT_OR_PARTY,
-        ("internal services",),
+        ("internal services", "funding"),
         ("funding",),
-        "Fund a milestone; payment methods.",
+        "Fund, refund, freeze a milestone; payment methods; steps that funding gives itself.",
         90 * _DAYS_MS,
     ),
     Topic(
@@ -80,9 +80,9 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         "approvals.commands",
         "contract_id",
-        ("internal services",),
+        ("internal services", "approvals"),
         ("approvals",),
-        "Request, withdraw, change, approve.",
+        "Request, withdraw, change, approve, dispute; steps that approvals gives itself.",
         90 * _DAYS_MS,
     ),
     Topic(
@@ -104,7 +104,7 @@ TOPICS: tuple[Topic, ...] = (
         "payouts.events",
         _CONTRACT_OR_PARTY,
         ("payouts",),
-        ("contracts", *_EVERYBODY),
+        ("contracts", "funding", *_EVERYBODY),
         "Payout accounts and each release's way to the bank.",
     ),
     Topic(

@@ -1,9 +1,9 @@
 """Contracts and their milestones: commands to, and facts from, the `contracts` service."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import StrictBool
+from pydantic import Field, StrictBool
 
 from schemas.base import (
     CommandRejectedBody,
@@ -26,6 +26,10 @@ PayoutState = Literal["none", "held", "initiated", "in_transit", "paid", "failed
 ContractState = Literal["active", "ending", "ended", "archived"]
 
 
+ReviewDays = Annotated[int, Field(ge=1, le=90)]
+"""Days from a request for release."""
+
+
 class CreateContract(PartyCommand, topic="contracts.commands"):
     """Hire: a contract with its first milestone; `fund` charges that milestone at once ("Hire and Deposit")."""
 
@@ -41,6 +45,8 @@ class CreateContract(PartyCommand, topic="contracts.commands"):
     amount_minor: AmountMinor
     due_date: date | None = None
     fund: StrictBool = False
+    auto_approve_after_days: ReviewDays | None = None
+    """Release what is asked for when the employer has not answered within these days; None: never by itself."""
 
 
 class AddMilestone(PartyCommand, topic="contracts.commands", subject="milestone_id"):
@@ -89,6 +95,8 @@ class ContractCreated(Event, topic="contracts.events"):
     trainer_id: Identifier
     title: Name
     currency: CurrencyCode
+    auto_approve_after_days: ReviewDays | None = None
+    """The review of a request ends after these days, and with it comes the approval; None: never by itself."""
 
 
 class MilestoneAdded(Event, topic="contracts.events", subject="milestone_id"):

@@ -85,6 +85,8 @@ AmountMinor = Annotated[StrictInt, Field(gt=0, le=MAXIMUM_MINOR, examples=[120_0
 """An amount of money in minor units, more than zero, at most what Stripe charges at once."""
 WholeMinor = Annotated[StrictInt, Field(ge=0, examples=[0])]
 """A sum of money in minor units, zero allowed."""
+ChangeMinor = Annotated[StrictInt, Field(examples=[-80_000])]
+"""By how much a sum of money changed, in minor units: negative where it became less."""
 
 
 def check_chargeable(amount_minor: int, currency: str) -> None:

@@ -49,18 +49,20 @@ def platform(request: pytest.FixtureRequest) -> Iterator[Backing]:
         yield backing
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running_platform(request: pytest.FixtureRequest) -> Iterator[RunningPlatform]:
-    """Every service, up and ready, by a Kafka and a PostgreSQL that no other test uses.
+    """Every service, up and ready, by a Kafka and a PostgreSQL that no other file's tests use.
 
-    Shared by the session: use parties and contracts of your own, start again what you kill, and expect the clock to
-    have been moved by others. A test that uses it is marked `e2e`.
+    Shared by a file: use parties and contracts of your own, start again what you kill, and expect the clock to have
+    been moved. What belongs to all, Stripe's balance and the clock, no other file has touched. A file that says
+    `AUDITING = {...}` has the auditor run as well, with these settings. A test that uses it is marked `e2e`.
     """
+    auditing = getattr(request.module, "AUDITING", None)
     if request.config.getoption("--containers"):
         with containers.container_backing() as found:
             backing = ExternalBacking(found.kafka_bootstrap, found.database_url)
-            with start_platform(backing) as running:
+            with start_platform(backing, auditing) as running:
                 yield running
     else:
-        with start_platform() as running:
+        with start_platform(auditing=auditing) as running:
             yield running

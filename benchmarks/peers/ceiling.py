@@ -20,7 +20,7 @@ from benchmarks.workload import Order, make_orders
 from schemas.catalogue import PARTITIONS
 from schemas.envelope import Envelope
 from schemas.funding import FundMilestone
-from services.funding.domain import Decided, Milestone, PaymentMethod
+from services.funding.records import Decided, Milestone, PaymentMethod
 
 TRANSACTION = 1_000
 _TABLES = {

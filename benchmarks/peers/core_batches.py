@@ -14,7 +14,7 @@ from benchmarks.peers.work import entry_row, fund, funding_row, outbox_row, word
 from schemas.envelope import Envelope, read_body, read_headers
 from schemas.funding import FundMilestone
 from services.funding import tables as funding_tables
-from services.funding.domain import Attempt, Decided, Funding, Milestone, PaymentMethod
+from services.funding.records import Attempt, Decided, Funding, Milestone, PaymentMethod
 
 GROUP = "bench-core"
 BATCH = 100

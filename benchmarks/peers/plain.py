@@ -21,7 +21,7 @@ from benchmarks.peers.work import entry_row, fund, funding_row, outbox_row, word
 from schemas.envelope import Envelope, read_body, read_headers
 from schemas.funding import FundMilestone
 from services.funding import tables as funding_tables
-from services.funding.domain import Decided, Funding
+from services.funding.records import Decided, Funding
 
 GROUP = "bench-plain"
 IN_FLIGHT = int(os.environ.get("BENCH_IN_FLIGHT", "16"))

@@ -12,14 +12,14 @@ from typing import Any
 from schemas.base import Message
 from schemas.envelope import Envelope
 from schemas.funding import CommandRejected, CommandUnchanged, FundMilestone
-from services.funding import domain, tables
-from services.funding.domain import Attempt, Decided, Funding, Milestone, PaymentMethod
+from services.funding import charging, tables
 from services.funding.fees import fees_for, load_rules
 from services.funding.ledger import Entry, Posting
+from services.funding.records import Attempt, Decided, Funding, Milestone, PaymentMethod
 from services.runtime.decisions import Refused, Unchanged
 from services.runtime.ids import IdSource
 
-_RULES = load_rules(Path(domain.__file__).with_name("fees.toml"))
+_RULES = load_rules(Path(charging.__file__).with_name("fees.toml"))
 _IDS = IdSource()
 _FUNDING_NAMES = tuple(column.name for column in tables.fundings.columns)
 _FUNDING_VALUES = attrgetter(*_FUNDING_NAMES)
@@ -39,15 +39,15 @@ def fund(
     attempts: Sequence[Attempt] = (),
 ) -> Decided | Refused | Unchanged:
     """Whether and how to begin the charge, as services/funding/handlers.py asks its domain."""
-    refused = domain.may_fund(milestone, command)
+    refused = charging.may_fund(milestone, command)
     if refused is not None or milestone is None:
         return refused or Unchanged()
-    method = domain.choose_method(methods, command.payment_method_id)
+    method = charging.choose_method(methods, command.payment_method_id, now)
     if isinstance(method, Refused):
         return method
     own = [funding for funding in of_contract if funding.milestone_id == milestone.milestone_id]
     last = max(own, key=lambda funding: (funding.requested_at, funding.funding_id), default=None)
-    tried = domain.check_tries(attempts, method.payment_method_id, now)
+    tried = charging.check_tries(attempts, method.payment_method_id, now)
     if tried is not None:
         return tried
     others = [funding for funding in of_contract if funding.milestone_id != milestone.milestone_id]
@@ -57,7 +57,7 @@ def fund(
         _IDS.new("pst", now), "charge_requested", milestone.milestone_id, milestone.contract_id, milestone.currency,
         envelope.id, now,
     )  # fmt: skip
-    return domain.begin(milestone, last, method, fees, command.type_name, _IDS.new("fnd", now), posting)
+    return charging.begin(milestone, last, method, fees, command.type_name, _IDS.new("fnd", now), posting)
 
 
 def words(decided: Decided | Refused | Unchanged, command: FundMilestone, envelope: Envelope) -> Sequence[Message]:

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from deploy.local import audits, dead_letters
+from deploy.local import audits, dead_letters, reconciling, recovering, replaying
 from deploy.local import services as registry
 from deploy.local.containers import Compose
 from deploy.local.development_secrets import read_secrets
@@ -35,6 +35,9 @@ app.add_typer(clock_app, name="clock")
 app.add_typer(dead_letters.app, name="dlq")
 app.command()(audits.check)
 app.command()(audits.explain)
+app.command()(reconciling.reconcile)
+app.command()(replaying.replay)
+app.command()(recovering.recover)
 
 _WATCH_S = 1.0
 
@@ -118,6 +121,10 @@ def status() -> None:
         ("process", "state", "pid", "address"),
         [(s.name, s.state, str(s.pid or "-"), s.address or "-") for s in states],
     )
+    for ended in (state for state in states if state.state == "ended"):
+        log = platform.processes.log(ended.name)
+        typer.echo(f"\n{ended.name} ended; `tranche up --detach` starts it again. The end of its log ({log}):")
+        typer.echo(f"  {ended.last_words or 'nothing'}")
     if not any(state.state == "ready" for state in states):
         typer.echo("\nNothing runs: `tranche up --detach` starts it.")
         return
@@ -125,6 +132,7 @@ def status() -> None:
     typer.echo()
     _lag_table(around.kafka_bootstrap, around.database_url)
     _parked_table(around.database_url)
+    _reconciled_line(around.database_url)
     if any(state.state != "ready" for state in states):
         sys.exit(1)
 
@@ -328,6 +336,21 @@ def _parked_table(database_url: str) -> None:
             [(service, key.key, str(key.messages)) for service, keys in parked.items() for key in keys],
         )
         typer.echo("`tranche dlq list` says why.")
+
+
+def _reconciled_line(database_url: str) -> None:
+    from services.auditor.nightly.plan import headline  # noqa: PLC0415
+
+    try:
+        report = reconciling.last_night(database_url)
+    except LocalError as error:
+        typer.echo(f"\n{error}")
+        return
+    if report is None:
+        typer.echo("\nno night was reconciled yet (`tranche reconcile` does it now)")
+        return
+    more = "" if report.agrees else ": `tranche reconcile --last` says more"
+    typer.echo(f"\nlast reconciled as of {report.at:%Y-%m-%d %H:%M} UTC: {headline(report)}{more}")
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -23,7 +23,7 @@ _FRONT_DOOR_PORT = 8000
 _SANDBOX_PORT = 8010
 _ANSWER_LIMIT_S = 30
 _UP_LIMIT_S = 300
-_SPEAKER = "contracts"
+SPEAKER = "contracts"
 """The container in which `tranche` itself runs a command that needs the inside: any of ours has it."""
 
 
@@ -74,9 +74,13 @@ class Compose:
         """What runs, as compose tells it."""
         return self._compose("ps", timeout_s=_ANSWER_LIMIT_S).stdout
 
-    def inside(self, *words: str) -> int:
-        """Run `tranche WORDS` inside, where Kafka and the clock are; prints as it goes and returns its exit code."""
-        command = [*self._command, "exec", "-T", _SPEAKER, "python", "-m", "deploy.local.cli", *words]
+    def inside(self, *words: str, service: str = SPEAKER, alone: bool = False) -> int:
+        """Run `tranche WORDS` inside, where Kafka and the clock are; prints as it goes and returns its exit code.
+
+        `alone`: in a container made for it, with the service's settings, while the service itself is stopped.
+        """
+        way = ["run", "--rm", "--no-deps", "-T", service] if alone else ["exec", "-T", service, "python", "-m"]
+        command = [*self._command, *way, "deploy.local.cli", *words]
         return subprocess.run(command, cwd=CHECKOUT, env=self._environment(), check=False).returncode
 
     def why_not(self) -> str:

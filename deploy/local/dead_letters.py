@@ -146,13 +146,14 @@ def _processor(service: str) -> "Iterator[Processor]":
     from services.runtime.clock import clock_from  # noqa: PLC0415
     from services.runtime.database import open_engine  # noqa: PLC0415
     from services.runtime.ids import IdSource  # noqa: PLC0415
+    from services.runtime.postgres import Postgres  # noqa: PLC0415
     from services.runtime.processor import Processor  # noqa: PLC0415
     from services.runtime.settings import Settings  # noqa: PLC0415
 
     found = importlib.import_module(f"services.{service}.service").SERVICE
     engine = open_engine(Settings(database_url=database_server()).database_of(service))
     try:
-        yield Processor(service, found.handlers, engine, clock_from(clock_file()), IdSource())
+        yield Processor(service, found.handlers, Postgres(engine), clock_from(clock_file()), IdSource())
     finally:
         engine.dispose()
 

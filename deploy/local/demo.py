@@ -14,12 +14,15 @@ from deploy.local.errors import LocalError
 from deploy.local.layout import Layout, default_root
 from deploy.local.parties import Party, eventually
 from deploy.local.platform import Platform
+from deploy.local.reconciling import surroundings
 from deploy.local.services import SANDBOX
 from deploy.local.story import CURRENCY, Place, Story
 from deploy.local.tail import Record, follow
 from schemas.catalogue import TOPICS
 from schemas.money import show
 from services.auditor.audit import audit, database_urls
+from services.auditor.reconcile.look import reconcile
+from services.auditor.reconcile.telling import tell as tell_reconciliation
 from services.auditor.telling import tell
 from services.runtime.clock import Clock, MovableClock
 from services.runtime.tokens import issue
@@ -87,6 +90,7 @@ def main() -> None:
         _tell_books(console, story)
         _tell_analytics(console, story)
         _tell_check(console, around.database_url, place.clock)
+        _tell_reconciliation(console, place.clock)
     finally:
         story.close()
     _tell_addresses(console, around.public_url, place.sandbox)
@@ -108,7 +112,7 @@ def _tell_books(console: Console, story: Story) -> None:
 def _tell_analytics(console: Console, story: Story) -> None:
     """The analytics service's figures, once they equal the ledger's; raises LocalError when they never do."""
     ledger = story.ledger()
-    wanted = {"held": -ledger.get("held", 0), "released": -ledger.get("released", 0)}
+    wanted = {name: -ledger.get(name, 0) for name in ("held", "released", "refunded", "charged_back")}
 
     def look() -> dict[str, int] | None:
         totals = _totals(story.operator)
@@ -116,7 +120,7 @@ def _tell_analytics(console: Console, story: Story) -> None:
 
     totals = eventually(look, "analytics shows the ledger's figures")
     console.print("\n[bold]Analytics[/bold] (faust, from the topics alone): equal to the ledger's")
-    for name in ("funded", "held", "released", "refunded"):
+    for name in ("funded", *wanted):
         console.print(f"    {name:20} {show(totals.get(name, 0), CURRENCY):>18}")
 
 
@@ -128,6 +132,17 @@ def _tell_check(console: Console, database_url: str, clock: Clock) -> None:
         console.print(f"    {escape(line)}", soft_wrap=True)
     if report.violations:
         raise LocalError("what must always hold does not")
+
+
+def _tell_reconciliation(console: Console, clock: Clock) -> None:
+    """Ledger, Stripe and topics side by side; raises LocalError when something is left over."""
+    console.print("\n[bold]Ledger, Stripe and topics[/bold] (tranche reconcile)")
+    with surroundings() as three_sides:
+        report = reconcile(three_sides, clock.now)
+    for line in tell_reconciliation(report):
+        console.print(f"    {escape(line)}", soft_wrap=True)
+    if not report.agrees:
+        raise LocalError("ledger, Stripe and topics do not agree")
 
 
 def _totals(operator: Party) -> dict[str, int]:

@@ -13,7 +13,8 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -38,9 +39,9 @@ _SETTINGS = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
@@ -84,15 +85,39 @@ class CatalogueTopic(Protocol):
     def retention_ms(self) -> int: ...
 
 
-class Kafka:
-    """The broker of one platform. Its data is in `home`; the jars are shared by all platforms of the checkout."""
+@dataclass(frozen=True)
+class Door:
+    """A further way in: whoever comes by `port` is sent on to `advertised`, e.g. a proxy before it."""
 
-    def __init__(self, *, home: Path, jars: "Jars", ports: Ports, processes: Processes, heap_mb: int = 768) -> None:
+    port: int
+    advertised: int
+
+
+class Kafka:
+    """The broker of one platform. Its data is in `home`; the jars are shared by all platforms of the checkout.
+
+    `doors`: further listeners, by a name of letters and `_`. `short_lived`: for minutes, not for load: its code is
+    compiled lightly, which halves what its start costs.
+    """
+
+    def __init__(
+        self,
+        *,
+        home: Path,
+        jars: "Jars",
+        ports: Ports,
+        processes: Processes,
+        heap_mb: int = 768,
+        doors: Mapping[str, Door] | None = None,
+        short_lived: bool = False,
+    ) -> None:
         self._home = home
         self._jars = jars
         self._ports = ports
         self._processes = processes
         self._heap_mb = heap_mb
+        self._short_lived = short_lived
+        self._doors = {name.upper(): door for name, door in (doors or {}).items()}
 
     @property
     def bootstrap(self) -> str | None:
@@ -125,6 +150,7 @@ class Kafka:
                     f"-Xmx{self._heap_mb}m",
                     "-XX:+UseG1GC",
                     "-XX:MaxGCPauseMillis=20",
+                    *(["-XX:TieredStopAtLevel=1"] if self._short_lived else []),
                     "-Djava.awt.headless=true",
                     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
                     "-Dorg.slf4j.simpleLogger.showDateTime=true",
@@ -148,7 +174,17 @@ class Kafka:
         self._home.mkdir(parents=True, exist_ok=True)
         path = self._home / "server.properties"
         data = self._home / "data"
-        path.write_text(_SETTINGS.format(port=port, controller_port=controller_port, data=data))
+        doors = self._doors.items()
+        path.write_text(
+            _SETTINGS.format(
+                port=port,
+                controller_port=controller_port,
+                data=data,
+                listeners="".join(f",{name}://127.0.0.1:{door.port}" for name, door in doors),
+                advertised="".join(f",{name}://127.0.0.1:{door.advertised}" for name, door in doors),
+                protocols="".join(f",{name}:PLAINTEXT" for name, _ in doors),
+            )
+        )
         return path
 
     def _format(self, java: str, jars: Path, settings: Path) -> None:

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.local.containers import Compose
+from deploy.local.containers import SPEAKER, Compose
 from deploy.local.layout import Layout, default_root
 from deploy.local.platform import Platform
 
@@ -14,14 +14,15 @@ def here() -> Layout:
     return Layout(default_root())
 
 
-def inside_if_containers(*words: str) -> None:
-    """When the platform runs in containers, its clock, Kafka and databases are inside: `tranche WORDS` is run there.
+def inside_if_containers(*words: str, service: str = SPEAKER, alone: bool = False) -> None:
+    """When the platform runs in containers, its clock, Kafka and databases are inside: `tranche WORDS` is run there,
+    in a service's container (only the gateway's knows the way to Stripe). `alone`: in a new one, as that is stopped.
 
     Does not come back then.
     """
     compose = Compose(here())
     if compose.is_up():
-        sys.exit(compose.inside(*words))
+        sys.exit(compose.inside(*words, service=service, alone=alone))
 
 
 def database_server() -> str:

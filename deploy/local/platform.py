@@ -48,6 +48,8 @@ class ProcessStatus:
     """`ready`, `starting`, `ended` (it should run and does not) or `stopped`."""
     pid: int | None
     address: str | None
+    last_words: str = ""
+    """Of one that ended: the last line that it printed. A kill -9 leaves it no time for one about its end."""
 
 
 class _PortTakenError(Exception):
@@ -57,8 +59,8 @@ class _PortTakenError(Exception):
 class Platform:
     """One platform. Everything it makes is under `layout.root`.
 
-    `durable=False` lets PostgreSQL not wait for the disk (tests). `front_door_port` is where the front door listens
-    if that is free; None: anywhere.
+    `durable=False`, for tests: PostgreSQL does not wait for the disk, and the broker is a short-lived one.
+    `front_door_port` is where the front door listens if that is free; None: anywhere.
     """
 
     def __init__(
@@ -78,7 +80,13 @@ class Platform:
         self._services = services
         self._shell = shell
         self._front_door_port = front_door_port
-        self.kafka = Kafka(home=layout.kafka, jars=Jars(layout.tools), ports=self.ports, processes=self.processes)
+        self.kafka = Kafka(
+            home=layout.kafka,
+            jars=Jars(layout.tools),
+            ports=self.ports,
+            processes=self.processes,
+            short_lived=not durable,
+        )
         self.postgres = Postgres(
             home=layout.postgres,
             tools=layout.tools,
@@ -158,6 +166,10 @@ class Platform:
             raise LocalError("no platform was started here: run `tranche up --detach`")
         return self._surroundings(bootstrap, url)
 
+    def environment_of(self, service: LocalService, around: Surroundings) -> dict[str, str]:
+        """The whole environment of a service's process."""
+        return environment(service, around)
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         with only_one(self.layout.lock):
@@ -218,7 +230,7 @@ class Platform:
     def _launch(self, service: LocalService, around: Surroundings) -> bool:
         """Start the service unless it runs with these very settings. True when it was started."""
         command = [sys.executable, "-m", service.module]
-        env = environment(service, around)
+        env = self.environment_of(service, around)
         process = self.processes.find(service.name)
         if process is not None:
             if process.fingerprint == fingerprint(command, env):
@@ -253,10 +265,11 @@ class Platform:
         process = self.processes.find(name)
         port = self.ports.get(name)
         if process is None:
-            state = "ended" if name in self.processes.names() else "stopped"
-        else:
-            state = "ready" if port and is_ready(process, port) else "not ready"
-        return ProcessStatus(name, state, process.pid if process else None, address)
+            ended = name in self.processes.names()
+            words = self.processes.log_tail(name, lines=1) if ended else ""
+            return ProcessStatus(name, "ended" if ended else "stopped", None, address, words)
+        state = "ready" if port and is_ready(process, port) else "not ready"
+        return ProcessStatus(name, state, process.pid, address)
 
 
 def _is_ready(process: Process, port: int) -> bool:

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import psycopg
@@ -37,6 +37,8 @@ _SETTINGS = {
     "random_page_cost": "1.1",
     # Compiling a plan takes longer than any query of ours.
     "jit": "off",
+    # Among its data, not in the machine's /dev/shm, where a killed server would leave it for ever.
+    "dynamic_shared_memory_type": "mmap",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %d ",
@@ -48,15 +50,25 @@ class Postgres:
     """The database server of one platform.
 
     `durable=False` does not wait for the disk: faster; a crash of the machine, not of the server, loses data.
-    For tests only.
+    For tests only. `settings` go before ours.
     """
 
-    def __init__(self, *, home: Path, tools: Path, ports: Ports, processes: Processes, durable: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        home: Path,
+        tools: Path,
+        ports: Ports,
+        processes: Processes,
+        durable: bool = True,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._home = home
         self._tools = tools
         self._ports = ports
         self._processes = processes
         self._durable = durable
+        self._settings = {**_SETTINGS, **({} if durable else _NOT_DURABLE), **(settings or {})}
 
     @property
     def url(self) -> str | None:
@@ -119,7 +131,7 @@ class Postgres:
         if made_by is None:
             self._initdb(binaries, data, run_as)
         port = self._ports.ensure(NAME, running=False)
-        settings = {**_SETTINGS, **({} if self._durable else _NOT_DURABLE), "port": str(port)}
+        settings = {**self._settings, "port": str(port)}
         return self._processes.start(
             NAME,
             [

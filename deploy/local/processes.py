@@ -154,6 +154,12 @@ class Processes:
         if process and is_alive(process):
             self._force(process)
 
+    def signal(self, name: str, number: int) -> None:
+        """Send the process a signal. Nothing happens when it is not alive."""
+        process = self._recorded(name)
+        if process and is_alive(process):
+            _signal(process, number)
+
     def log(self, name: str) -> Path:
         """Where the process with this name prints."""
         return self._logs / f"{name}.log"

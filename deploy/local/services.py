@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 FRONT_DOOR = "portal"
 SANDBOX = "stripe_sandbox"
+AUDITOR = "auditor"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ SERVICES = (
     LocalService("payouts"),
     LocalService("stripe_gateway"),
     LocalService("analytics"),
+    LocalService(AUDITOR),
     LocalService(FRONT_DOOR),
 )
 

@@ -21,7 +21,7 @@ FIRST_MINOR = 120_000
 SECOND_MINOR = 80_000
 CURRENCY = "usd"
 
-_CHARGED = ("funded", "released")
+_CHARGED = ("funded", "released", "refunded", "charged_back")
 _DAY_S = 2.0
 """How long the story lingers on each day that the clock is moved by, in the machine's seconds."""
 
@@ -76,7 +76,7 @@ class Story:
         """The story, in order."""
         yield Step("payouts", "The trainer sets up payouts on the page that Stripe hosts", self._set_up_payouts)
         yield Step("card", "The employer adds a card on the page that Stripe hosts", self._add_card)
-        yield Step("hire", "The employer hires, and deposits the first milestone", self._hire)
+        yield Step("hire", "The employer hires, and deposits the first milestone", self.hire)
         yield Step("decline", "A second milestone is added; its funding is declined", self._second_is_declined)
         yield Step("authenticate", "Another card: the bank asks for authentication", self._second_is_authenticated)
         yield Step("request", "The trainer requests release of the first milestone", self._request_release)
@@ -104,10 +104,11 @@ class Story:
         return f"payout account {account['status']} in US"
 
     def _add_card(self) -> str:
-        card = self._save_card(GOOD_CARD)
+        card = self.save_card(GOOD_CARD)
         return f"{card['brand']} ending in {card['last4']} is on file"
 
-    def _hire(self) -> str:
+    def hire(self) -> str:
+        """Hire, and deposit the first milestone with the card on file."""
         contract = self.employer.post(
             "/contracts",
             {
@@ -146,13 +147,13 @@ class Story:
             201,
         )
         self.second = milestone["milestone_id"]
-        card = self._save_card(NO_MONEY_CARD)
+        card = self.save_card(NO_MONEY_CARD)
         self.employer.post(f"/milestones/{self.second}/fund", {"payment_method_id": card["payment_method_id"]})
         self.await_milestone(self.second, status="NOT_FUNDED", funding_state="failed")
         return str(self._funding(self.second)["attempts"][-1]["reason"])
 
     def _second_is_authenticated(self) -> str:
-        card = self._save_card(AUTHENTICATED_CARD)
+        card = self.save_card(AUTHENTICATED_CARD)
         self.employer.post(f"/milestones/{self.second}/fund", {"payment_method_id": card["payment_method_id"]})
         self.await_milestone(self.second, funding_state="action_required")
         page = self._funding(self.second)["next_action"]["url"]
@@ -177,7 +178,7 @@ class Story:
         self.await_milestone(self.first, payout_state="initiated")
         for _ in range(14):  # days: available after two, then the daily payout, then the bank's own time
             self.place.clock.advance(timedelta(days=1))
-            if self._moved_on(self.first, "paid"):
+            if self.moved_on(self.first, "paid"):
                 break
         milestone = self.await_milestone(self.first, status="PAID", payout_state="paid")
         return f"{milestone['label']}, payout {milestone['payout_state']}"
@@ -255,7 +256,8 @@ class Story:
     def _funding(self, milestone_id: str) -> dict[str, Any]:
         return self.employer.get(f"/milestones/{milestone_id}/funding")
 
-    def _save_card(self, number: str) -> dict[str, Any]:
+    def save_card(self, number: str) -> dict[str, Any]:
+        """Put a card on file, on the page that Stripe hosts: the one that is charged from now on."""
         page = self.employer.post("/billing/setup-sessions", expect=201)
         self.visitor.save_card(self.employer.link(page["url"]), number)
 
@@ -265,7 +267,7 @@ class Story:
 
         return eventually(look, f"the card ending in {number[-4:]} is on file")
 
-    def _moved_on(self, milestone_id: str, payout_state: str) -> bool:
+    def moved_on(self, milestone_id: str, payout_state: str) -> bool:
         """Whether it reaches this state within a short while; a day's events need a moment to come through."""
         until = time.monotonic() + _DAY_S
         while time.monotonic() < until:

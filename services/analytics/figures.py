@@ -29,6 +29,9 @@ class Sums(NamedTuple):
     """Charged for work; the fees are beside it."""
     released_minor: int = 0
     refunded_minor: int = 0
+    """Given back to employers, or owed to them."""
+    charged_back_minor: int = 0
+    """Taken back by employers' banks."""
     fees_minor: int = 0
     """The platform's own: marketplace and initiation. Stripe's fee is not in it."""
     declines: int = 0
@@ -37,7 +40,7 @@ class Sums(NamedTuple):
     @property
     def held_minor(self) -> int:
         """What is left of the funded money; of a single minute, by how much that changed."""
-        return self.funded_minor - self.released_minor - self.refunded_minor
+        return self.funded_minor - self.released_minor - self.refunded_minor - self.charged_back_minor
 
     def plus(self, other: "Sums") -> "Sums":
         return Sums(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
@@ -134,12 +137,24 @@ def _failed(fact: funding.FundingFailed) -> tuple[str, Sums] | None:
     return (fact.currency, Sums(declines=1)) if fact.attempt > 0 else None
 
 
+def _moved(fact: funding.FundsMoved) -> tuple[str, Sums]:
+    gone_minor = fact.released_change_minor + fact.refunded_change_minor + fact.charged_back_change_minor
+    return fact.currency, Sums(
+        funded_minor=fact.held_change_minor + gone_minor,
+        released_minor=fact.released_change_minor,
+        refunded_minor=fact.refunded_change_minor,
+        charged_back_minor=fact.charged_back_change_minor,
+        fees_minor=fact.fees_change_minor,
+    )
+
+
 # Money is counted from the ledger's own facts alone. What Stripe and payouts tell of the same money would count it
-# twice. Refunds have their place here as soon as the ledger speaks of them.
+# twice, and so would what funding tells people about it (`milestone_refunded` and the like).
 _COUNTED: dict[str, Callable[[Any], tuple[str, Sums] | None]] = {
     funding.MilestoneFunded.type_name: _funded,
     funding.FundsReleased.type_name: _released,
     funding.FundingFailed.type_name: _failed,
+    funding.FundsMoved.type_name: _moved,
 }
 
 
@@ -186,9 +201,10 @@ class Figure(BaseModel):
     funded_minor: int
     """Charged for work, without fees."""
     held_change_minor: int
-    """By how much the held money changed: funded - released - refunded."""
+    """By how much the held money changed: funded - released - refunded - charged back."""
     released_minor: int
     refunded_minor: int
+    charged_back_minor: int
     fees_minor: int
     """The platform's own fees."""
     declines: int
@@ -203,9 +219,10 @@ class Total(BaseModel):
     currency: str
     funded_minor: int
     held_minor: int
-    """What is held now: funded - released - refunded."""
+    """What is held now: funded - released - refunded - charged back."""
     released_minor: int
     refunded_minor: int
+    charged_back_minor: int
     fees_minor: int
     declines: int
 

@@ -12,18 +12,34 @@ from typing import Literal
 from schemas import approvals as said
 from schemas.base import Actor, Message
 from schemas.contracts import MilestoneAdded
-from schemas.funding import FundsReleased, MilestoneFunded, ReleaseRefused
+from schemas.funding import (
+    FundsReleased,
+    MilestoneFunded,
+    MilestoneRefunded,
+    RefundFailed,
+    RefundRequested,
+    ReleaseRefused,
+)
 from schemas.money import show
 from services.approvals import states
-from services.approvals.records import Release, Review, Round
+from services.approvals.records import Dispute, Release, Review, Round
 from services.runtime.decisions import Refused, Unchanged, conflict, forbidden, invalid, not_found
 from services.runtime.states import Edge
 
-RoundOutcome = Literal["open", "withdrawn", "changes_requested", "approved", "approved_in_part"]
-ReleaseOutcome = Literal["approved", "released", "refused"]
-"""`approved`: the ledger has not answered yet."""
+RoundOutcome = Literal[
+    "open", "withdrawn", "changes_requested", "approved", "approved_in_part", "disputed", "refunded", "charged_back"
+]
+ReleaseOutcome = Literal["approved", "released", "refused", "given_up"]
+"""`approved`: the ledger has not answered yet. `given_up`: it was released and will not be paid out."""
 
-Asked = said.RequestRelease | said.WithdrawRequest | said.RequestChanges | said.ApproveMilestone
+Asked = (
+    said.RequestRelease
+    | said.WithdrawRequest
+    | said.RequestChanges
+    | said.ApproveMilestone
+    | said.DisputeMilestone
+    | said.ResolveDispute
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,12 @@ class History:
     review: Review | None
     rounds: Sequence[Round]
     releases: Sequence[Release]
+    disputes: Sequence[Dispute] = ()
+
+    @property
+    def open_dispute(self) -> Dispute | None:
+        """The dispute that is not settled yet, if there is one."""
+        return next((of for of in self.disputes if of.outcome == "open"), None)
 
     @property
     def last(self) -> Round | None:
@@ -41,7 +63,7 @@ class History:
     @property
     def open_to_approval_minor(self) -> int:
         """What is held and not approved yet, in minor units of the review's currency."""
-        return open_minor(self.review, self.releases)
+        return open_minor(self.review, self.releases, self.disputes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +74,18 @@ class Decided:
     said: tuple[Message, ...] = ()
     round: Round | None = None
     release: Release | None = None
+    dispute: Dispute | None = None
 
 
 Decision = Decided | Refused | Unchanged
 
 
-def open_minor(review: Review | None, releases: Sequence[Release]) -> int:
-    """What is held and not approved yet, in minor units of the review's currency."""
+def open_minor(review: Review | None, releases: Sequence[Release], disputes: Sequence[Dispute] = ()) -> int:
+    """What is held and not decided about yet, in minor units of the review's currency: approved, or the employer's by
+    a settled dispute, without an answer of the ledger so far."""
     held_minor = review.held_minor if review else 0
-    return held_minor - sum(release.amount_minor for release in releases if release.outcome == "approved")
+    approved_minor = sum(release.amount_minor for release in releases if release.outcome == "approved")
+    return held_minor - approved_minor - sum(dispute.refunding_minor for dispute in disputes)
 
 
 # -- what the parties ask ----------------------------------------------------------------------------------
@@ -68,7 +93,7 @@ def open_minor(review: Review | None, releases: Sequence[Release]) -> int:
 
 def request_release(history: History, command: said.RequestRelease, now: datetime, period: timedelta) -> Decision:
     """The trainer says the work is done: a round begins, to be reviewed within `period`."""
-    review = _concerned(history, command)
+    review = asked_of(history, command)
     if isinstance(review, Refused):
         return review
     if refused := _only(command.actor, "trainer", "asks for release"):
@@ -77,7 +102,9 @@ def request_release(history: History, command: said.RequestRelease, now: datetim
         return Unchanged(detail="release was asked for already; the employer reviews it")
     edge = states.REVIEW.edge(review.state, command.type_name)
     if edge is None:
-        return _not_releasable(review)
+        return not_releasable(review)
+    if refused := frozen(review):
+        return refused
     asked = Round(
         review.milestone_id, review.round + 1, command.note, list(command.links), now, now + period, "open", None, None
     )
@@ -96,7 +123,7 @@ def request_release(history: History, command: said.RequestRelease, now: datetim
 
 def withdraw_request(history: History, command: said.WithdrawRequest, now: datetime) -> Decision:
     """The trainer takes the request back."""
-    review = _concerned(history, command)
+    review = asked_of(history, command)
     if isinstance(review, Refused):
         return review
     if refused := _only(command.actor, "trainer", "withdraws a request"):
@@ -110,12 +137,12 @@ def withdraw_request(history: History, command: said.WithdrawRequest, now: datet
     event = said.ReleaseRequestWithdrawn(
         contract_id=review.contract_id, milestone_id=review.milestone_id, round=last.round
     )
-    return Decided(replace(review, state=edge.target), (event,), _end(last, "withdrawn", now))
+    return Decided(replace(review, state=edge.target), (event,), end_round(last, "withdrawn", now))
 
 
 def request_changes(history: History, command: said.RequestChanges, now: datetime) -> Decision:
     """The employer wants something changed first."""
-    review = _concerned(history, command)
+    review = asked_of(history, command)
     if isinstance(review, Refused):
         return review
     if refused := _only(command.actor, "employer", "asks for changes"):
@@ -129,25 +156,28 @@ def request_changes(history: History, command: said.RequestChanges, now: datetim
     event = said.ChangesRequested(
         contract_id=review.contract_id, milestone_id=review.milestone_id, round=last.round, reason=command.reason
     )
-    return Decided(replace(review, state=edge.target), (event,), _end(last, "changes_requested", now, command.reason))
+    return Decided(
+        replace(review, state=edge.target), (event,), end_round(last, "changes_requested", now, command.reason)
+    )
 
 
 def approve(history: History, command: said.ApproveMilestone, release_id: str, now: datetime) -> Decision:
     """The employer releases what is held, or the part that the command names."""
-    review = _concerned(history, command)
+    review = asked_of(history, command)
     if isinstance(review, Refused):
         return review
     if refused := _only(command.actor, "employer", "approves a release"):
         return refused
     if command.currency not in (None, review.currency):
         return invalid("currency_mismatch", f"amount.currency: this milestone is in {review.currency}")
-    if stop := _approved_before(history, command):
+    if stop := _approved_before(history, command) or _kept_back(review):
         return stop
     amount_minor = command.amount_minor or history.open_to_approval_minor
     left_minor = history.open_to_approval_minor - amount_minor
-    edge = states.REVIEW.edge(review.state, command.type_name, _when(left_minor))
-    if edge is None or left_minor < 0 or amount_minor == 0:
-        return _not_covered(history, command) if review.state != states.NOT_FUNDED else _not_releasable(review)
+    edge = states.REVIEW.edge(review.state, command.type_name, part_or_rest(left_minor))
+    # Open is less than nothing while the ledger has still to refuse an approval whose money is gone.
+    if edge is None or left_minor < 0 or amount_minor <= 0:
+        return _not_covered(history, command) if review.state != states.NOT_FUNDED else not_releasable(review)
     return _approved(review, history.last, command.actor, Release(
         release_id, review.milestone_id, review.round if review.state == states.REQUESTED else 0, amount_minor,
         command.actor.party_id, now, "approved", None,
@@ -170,7 +200,7 @@ def _approved(
     )
     ended = None
     if review.state == states.REQUESTED and last is not None:
-        ended = _end(last, "approved" if left_minor == 0 else "approved_in_part", release.approved_at)
+        ended = end_round(last, "approved" if left_minor == 0 else "approved_in_part", release.approved_at)
     return Decided(replace(review, state=edge.target), (event,), ended, release)
 
 
@@ -180,15 +210,17 @@ def _approved_before(history: History, command: said.ApproveMilestone) -> Refuse
     if review is None or review.state != states.APPROVED:
         return None
     last = max(history.releases, key=lambda of: (of.approved_at, of.release_id), default=None)
-    if command.amount_minor is None or (last is not None and last.amount_minor == command.amount_minor):
+    if last is None or last.outcome == "refused":
+        return None
+    if command.amount_minor in (None, last.amount_minor):
         return Unchanged(detail="the release was approved already")
-    return _not_releasable(review)
+    return not_releasable(review)
 
 
 # -- who may, and why not ----------------------------------------------------------------------------------
 
 
-def _concerned(history: History, command: Asked) -> Review | Refused:
+def asked_of(history: History, command: Asked) -> Review | Refused:
     review = history.review
     if review is None or review.contract_id != command.contract_id or not concerns(command.actor, review):
         return not_found("milestone", command.milestone_id)
@@ -206,15 +238,45 @@ def _only(actor: Actor, role: Literal["employer", "trainer"], does: str) -> Refu
     return forbidden(f"the {role} {does}, not the {actor.role}")
 
 
-def _not_releasable(review: Review) -> Refused:
+def not_releasable(review: Review) -> Refused:
     if review.state == states.NOT_FUNDED:
         return conflict("milestone_not_funded", "nothing is held for this milestone yet: it must be funded first")
+    if review.state == states.DISPUTED:
+        return conflict(
+            "milestone_disputed", "this milestone is disputed: what is held stays frozen until it is settled"
+        )
+    if review.state == states.CLOSED:
+        return conflict("nothing_held", "nothing is held for this milestone any more")
     return conflict("milestone_not_releasable", "everything that was held for this milestone is approved already")
 
 
+def _kept_back(review: Review) -> Refused | None:
+    return not_releasable(review) if review.state in (states.DISPUTED, states.CLOSED) else frozen(review)
+
+
+def frozen(review: Review) -> Refused | None:
+    """What is held may not be released now; None: it may. The ledger has the last word on that as well."""
+    if not review.freezes:
+        return None
+    causes = review.frozen_by
+    why = "; ".join(_FREEZES.get(cause, cause.replace("_", " ")) for cause in causes)
+    return conflict("funds_frozen", f"what is held for this milestone is frozen: {why}", causes=causes)
+
+
+_FREEZES = {
+    "card_dispute": "the employer's bank disputes the payment",
+    "card_inquiry": "the employer's bank inquires about the payment",
+    "fraud_warning": "the card's issuer warned of fraud",
+    "review": "the payment is being reviewed",
+    "operator": "an operator froze it",
+    "reconciliation": "our books and Stripe's differ, and an operator looks into it",
+    "transfer_reversed": "it was taken back from the trainer's account, and an operator decides about it",
+}
+
+
 def _no_request(review: Review) -> Refused:
-    if review.state == states.NOT_FUNDED:
-        return _not_releasable(review)
+    if review.state in (states.NOT_FUNDED, states.DISPUTED, states.CLOSED):
+        return not_releasable(review)
     why = "the release was approved already" if review.state == states.APPROVED else "there is no open request"
     return conflict("release_not_requested", f"{why}: this can be done only while a request for release is open")
 
@@ -231,11 +293,11 @@ def _not_covered(history: History, command: said.ApproveMilestone) -> Refused:
     )
 
 
-def _end(of: Round, outcome: RoundOutcome, now: datetime, reason: str | None = None) -> Round:
+def end_round(of: Round, outcome: RoundOutcome, now: datetime, reason: str | None = None) -> Round:
     return replace(of, outcome=outcome, reason=reason, ended_at=now)
 
 
-def _when(left_minor: int) -> str:
+def part_or_rest(left_minor: int) -> str:
     return states.PART if left_minor > 0 else states.REST
 
 
@@ -244,19 +306,27 @@ def _when(left_minor: int) -> str:
 
 def milestone_added(review: Review | None, fact: MilestoneAdded) -> Review | None:
     """Learn of a milestone; None: its funding was heard of first, so all is known."""
-    if review is not None:
-        return None
-    return Review(
-        fact.milestone_id, fact.contract_id, fact.employer_id, fact.trainer_id, fact.currency, states.NOT_FUNDED, 0, 0
-    )
+    known = with_parties(review, fact)
+    return None if known == review else known
 
 
 def milestone_funded(review: Review | None, fact: MilestoneFunded) -> Review:
     """Money is held: the review is open. The fact carries all that is needed where the milestone was not heard of."""
-    known = review or Review(
-        fact.milestone_id, fact.contract_id, fact.employer_id, fact.trainer_id, fact.currency, states.NOT_FUNDED, 0, 0
-    )
-    return replace(known, state=_move(known.state, fact.type_name), held_minor=fact.held_minor)
+    known = with_parties(review, fact)
+    return replace(known, state=move(known.state, fact.type_name), held_minor=fact.held_minor)
+
+
+def with_parties(
+    review: Review | None, fact: MilestoneAdded | MilestoneFunded | RefundRequested | MilestoneRefunded | RefundFailed
+) -> Review:
+    """The review of a milestone once a fact has named its parties, which makes it where it was not heard of."""
+    if review is None:
+        return Review(
+            fact.milestone_id, fact.contract_id, fact.employer_id, fact.trainer_id, fact.currency, states.NOT_FUNDED,
+            0, 0, [],
+        )  # fmt: skip
+    # A freeze may be heard of first, and it does not name them.
+    return review if review.employer_id else replace(review, employer_id=fact.employer_id, trainer_id=fact.trainer_id)
 
 
 def ledger_answered(history: History, fact: FundsReleased | ReleaseRefused) -> Decided:
@@ -271,7 +341,10 @@ def ledger_answered(history: History, fact: FundsReleased | ReleaseRefused) -> D
     held_minor = fact.still_held_minor if isinstance(fact, FundsReleased) else fact.held_minor
     after = replace(review, held_minor=held_minor)
     waiting = [release for release in history.releases if release.release_id != fact.release_id]
-    state = _move(after.state, fact.type_name, _when(open_minor(after, waiting)))
+    when = part_or_rest(open_minor(after, waiting, history.disputes))
+    if when == states.REST and any(release.outcome == "approved" for release in waiting):
+        when = states.WAITING
+    state = move(after.state, fact.type_name, when)
     return Decided(replace(after, state=state), release=answered)
 
 
@@ -280,6 +353,6 @@ def _answered(release: Release, fact: FundsReleased | ReleaseRefused) -> Release
     return replace(release, outcome=outcome, reason=fact.reason if isinstance(fact, ReleaseRefused) else None)
 
 
-def _move(state: str, trigger: str, when: str = "") -> str:
+def move(state: str, trigger: str, when: str = "") -> str:
     edge = states.REVIEW.edge(state, trigger, when)
     return edge.target if edge else state

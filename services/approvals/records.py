@@ -1,5 +1,6 @@
 """The rows of approvals, as frozen values: names and order of the fields are those of the tables' columns."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +19,21 @@ class Review:
     """What the ledger last said is held; minor units of `currency`."""
     round: int
     """The number of the last request; 0: there was none."""
+    freezes: Sequence[str]
+    """What keeps the money from being released, each `cause about`; a dispute between the parties is a state."""
+
+    @property
+    def frozen_by(self) -> list[str]:
+        """The causes of its freezes, each once."""
+        return sorted({freeze.split(" ", maxsplit=1)[0] for freeze in self.freezes})
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a contract that approves by itself says about its reviews."""
+
+    contract_id: str
+    auto_approve_after_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +64,27 @@ class Release:
     approved_at: datetime
     outcome: str
     reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A dispute between the parties. The sums are in the currency of the review."""
+
+    dispute_id: str
+    milestone_id: str
+    contract_id: str
+    opened_by: str
+    reason: str
+    opened_at: datetime
+    outcome: str
+    """`open`, `resolved`, `stopped`."""
+    to_trainer_minor: int
+    to_employer_minor: int
+    refunding_minor: int
+    """Of the employer's part, what the ledger has not answered yet."""
+    release_id: str | None
+    """Of the trainer's part."""
+    settled_by: str | None
+    settlement: str | None
+    """Why it was settled so, or what stopped it."""
+    settled_at: datetime | None

@@ -6,11 +6,18 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict
 
-from schemas.approvals import ApproveMilestone, RequestChanges, RequestRelease, WithdrawRequest
+from schemas.approvals import (
+    ApproveMilestone,
+    DisputeMilestone,
+    RequestChanges,
+    RequestRelease,
+    ResolveDispute,
+    WithdrawRequest,
+)
 from schemas.base import Identifier, Links, Reason
-from schemas.money import AmountMinor, CurrencyCode
+from schemas.money import AmountMinor, CurrencyCode, WholeMinor
 from services.approvals import domain, states
-from services.approvals.handlers import RELEASES, REVIEWS, ROUNDS
+from services.approvals.handlers import DISPUTES, RELEASES, REVIEWS, ROUNDS
 from services.approvals.views import ReviewView, review_view
 from services.runtime.http import Call, CallOf
 from services.runtime.problems import Problem
@@ -52,6 +59,33 @@ class ApproveBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     amount: PartBody | None = None
+
+
+class DisputeBody(BaseModel):
+    """What is wrong, for the other party and for the operator who may have to decide."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason
+
+
+class ShareBody(BaseModel):
+    """One side's part of what is held; it may be nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    amount_minor: WholeMinor
+    currency: CurrencyCode
+
+
+class ResolveBody(BaseModel):
+    """How what is held is divided, and why. Both parts are in the currency of the contract."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to_trainer: ShareBody
+    to_employer: ShareBody
+    reason: Reason
 
 
 @router.post("/v1/milestones/{milestone_id}/request-release", status_code=202, response_model=ReviewView)
@@ -98,25 +132,57 @@ def approve(milestone_id: Identifier, call: CallOf, body: ApproveBody | None = N
     )
 
 
+@router.post("/v1/milestones/{milestone_id}/dispute", status_code=202, response_model=ReviewView)
+def dispute(milestone_id: Identifier, body: DisputeBody, call: CallOf) -> Response:
+    """Dispute what is held: it freezes until the dispute is settled."""
+    contract_id = _contract_of(call, milestone_id)
+    return call.run(
+        DisputeMilestone(actor=call.actor, contract_id=contract_id, milestone_id=milestone_id, reason=body.reason)
+    )
+
+
+@router.post("/v1/disputes/{dispute_id}/resolve", status_code=202, response_model=ReviewView)
+def resolve(dispute_id: Identifier, body: ResolveBody, call: CallOf) -> Response:
+    """Settle a dispute: the two parts sum to what is held."""
+    found = call.wait_for(DISPUTES, dispute_id, "dispute")
+    _contract_of(call, found.milestone_id, "dispute", dispute_id)
+    if body.to_trainer.currency != body.to_employer.currency:
+        raise Problem(422, "currency_mismatch", "to_employer.currency: both parts are in the currency of the contract")
+    return call.run(
+        ResolveDispute(
+            actor=call.actor,
+            contract_id=found.contract_id,
+            milestone_id=found.milestone_id,
+            dispute_id=dispute_id,
+            to_trainer_minor=body.to_trainer.amount_minor,
+            to_employer_minor=body.to_employer.amount_minor,
+            currency=body.to_trainer.currency,
+            reason=body.reason,
+        )
+    )
+
+
 @router.get("/v1/milestones/{milestone_id}/review")
 def review(milestone_id: Identifier, call: CallOf) -> ReviewView:
     """Where the review stands, with every round of it."""
     found = call.wait_for(REVIEWS, milestone_id, "milestone")
     if not domain.concerns(call.actor, found):
         raise Problem(404, "not_found", f"there is no milestone {milestone_id}")
-    rounds, releases = (call.find(entity, "milestone_id", milestone_id) for entity in (ROUNDS, RELEASES))
-    return review_view(found, rounds, releases)
+    rounds, releases, disputes = (
+        call.find(entity, "milestone_id", milestone_id) for entity in (ROUNDS, RELEASES, DISPUTES)
+    )
+    return review_view(found, rounds, releases, disputes)
 
 
-def _contract_of(call: Call, milestone_id: str) -> str:
-    """The contract of a milestone that the caller may see. Raises a 404 Problem.
+def _contract_of(call: Call, milestone_id: str, asked_for: str = "milestone", identifier: str = "") -> str:
+    """The contract of a milestone that the caller may see. Raises a 404 Problem about what was asked for.
 
     Who just saw "Active & Funded" elsewhere may be here before the news of it: it gets a moment to arrive. The
     decision refuses what is not funded.
     """
     found = call.wait_for(REVIEWS, milestone_id, "milestone")
     if not domain.concerns(call.actor, found):
-        raise Problem(404, "not_found", f"there is no milestone {milestone_id}")
+        raise Problem(404, "not_found", f"there is no {asked_for} {identifier or milestone_id}")
     until = time.monotonic() + call.gate.settings.projection_wait_s
     while found.state == states.NOT_FUNDED and time.monotonic() < until:
         time.sleep(_POLL_S)

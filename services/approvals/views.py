@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from services.approvals.domain import open_minor
-from services.approvals.records import Release, Review, Round
+from services.approvals.records import Dispute, Release, Review, Round
 
 
 class Sum(BaseModel):
@@ -17,7 +17,8 @@ class Sum(BaseModel):
 
 
 class RoundView(BaseModel):
-    """One request for release. `outcome`: open, withdrawn, changes_requested, approved, approved_in_part."""
+    """One request for release. `outcome`: open, withdrawn, changes_requested, approved, approved_in_part,
+    disputed, refunded, charged_back."""
 
     round: int
     note: str | None
@@ -30,7 +31,8 @@ class RoundView(BaseModel):
 
 
 class ReleaseView(BaseModel):
-    """An amount approved. `outcome`: approved (the ledger has not answered yet), released, refused."""
+    """An amount approved. `outcome`: approved (the ledger has not answered yet), released, refused, given_up (it will
+    not be paid out and is held again)."""
 
     release_id: str
     round: int
@@ -41,22 +43,42 @@ class ReleaseView(BaseModel):
     reason: str | None
 
 
+class DisputeView(BaseModel):
+    """A dispute between the parties. `outcome`: open, resolved, stopped."""
+
+    dispute_id: str
+    opened_by: str
+    reason: str
+    opened_at: datetime
+    outcome: str
+    to_trainer: Sum | None
+    to_employer: Sum | None
+    settled_by: str | None
+    settlement: str | None
+    settled_at: datetime | None
+
+
 class ReviewView(BaseModel):
-    """Where the review stands. `state`: not_funded, funded, requested, approved."""
+    """Where the review stands. `state`: not_funded, funded, requested, approved, disputed, closed (nothing is held any
+    more). `frozen_by`: what keeps the money from being released besides a dispute between the parties."""
 
     milestone_id: str
     contract_id: str
     state: str
     held: Sum
-    """Held and not approved yet."""
+    """Held and not decided about yet."""
+    frozen_by: list[str]
     review_due_at: datetime | None
     """By when the employer should answer the open request."""
     rounds: list[RoundView]
     releases: list[ReleaseView]
+    disputes: list[DisputeView]
 
 
-def review_view(review: Review, rounds: Sequence[Round], releases: Sequence[Release]) -> ReviewView:
-    """A review with every round and every release, the oldest first."""
+def review_view(
+    review: Review, rounds: Sequence[Round], releases: Sequence[Release], disputes: Sequence[Dispute] = ()
+) -> ReviewView:
+    """A review with every round, every release and every dispute, the oldest first."""
     ordered = sorted(rounds, key=lambda of: of.round)
 
     def money(amount_minor: int) -> Sum:
@@ -66,7 +88,8 @@ def review_view(review: Review, rounds: Sequence[Round], releases: Sequence[Rele
         milestone_id=review.milestone_id,
         contract_id=review.contract_id,
         state=review.state,
-        held=money(open_minor(review, releases)),
+        held=money(open_minor(review, releases, disputes)),
+        frozen_by=review.frozen_by,
         review_due_at=ordered[-1].review_due_at if ordered and ordered[-1].outcome == "open" else None,
         rounds=[
             RoundView(
@@ -92,5 +115,20 @@ def review_view(review: Review, rounds: Sequence[Round], releases: Sequence[Rele
                 reason=of.reason,
             )
             for of in sorted(releases, key=lambda of: (of.approved_at, of.release_id))
+        ],
+        disputes=[
+            DisputeView(
+                dispute_id=of.dispute_id,
+                opened_by=of.opened_by,
+                reason=of.reason,
+                opened_at=of.opened_at,
+                outcome=of.outcome,
+                to_trainer=money(of.to_trainer_minor) if of.outcome == "resolved" else None,
+                to_employer=money(of.to_employer_minor) if of.outcome == "resolved" else None,
+                settled_by=of.settled_by,
+                settlement=of.settlement,
+                settled_at=of.settled_at,
+            )
+            for of in sorted(disputes, key=lambda of: (of.opened_at, of.dispute_id))
         ],
     )

@@ -13,6 +13,7 @@ from services.auditor.invariants import RULES, Rule
 from services.auditor.invariants.rule import CORE
 from services.auditor.open_items import OPEN_ITEMS, OpenQuery
 from services.runtime.database import Connection
+from services.runtime.settings import database_on
 
 STALE_AFTER = timedelta(minutes=15)
 """From which age on what is under way is listed as an open item."""
@@ -59,7 +60,7 @@ class Report:
 
 def database_urls(server: str) -> dict[str, str]:
     """Each service's database on a server, whose URL names none."""
-    return {service: f"{server.rstrip('/')}/tranche_{service}" for service in CORE}
+    return {service: database_on(server, f"tranche_{service}") for service in CORE}
 
 
 def audit(urls: Mapping[str, str], now: datetime, stale_after: timedelta = STALE_AFTER) -> Report:

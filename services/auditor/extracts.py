@@ -54,6 +54,13 @@ EXTRACTS = (
         "GROUP BY milestone_id, contract_id, account",
     ),
     Extract(
+        "returned",
+        ("funding",),
+        "milestone_id text, contract_id text, returned bigint",
+        "SELECT milestone_id, contract_id, sum(reversed_minor) FROM returned_transfers "
+        "GROUP BY milestone_id, contract_id",
+    ),
+    Extract(
         "reviews",
         ("approvals",),
         "milestone_id text, contract_id text, state text, held_minor bigint",
@@ -74,8 +81,9 @@ EXTRACTS = (
     Extract(
         "transfers",
         ("stripe_gateway",),
-        "payout_id text, milestone_id text, contract_id text, amount_minor bigint, state text, transfer_id text",
-        "SELECT payout_id, milestone_id, contract_id, amount_minor, state, transfer_id FROM transfers",
+        "payout_id text, milestone_id text, contract_id text, amount_minor bigint, state text, transfer_id text, "
+        "reversed_minor bigint",
+        "SELECT payout_id, milestone_id, contract_id, amount_minor, state, transfer_id, reversed_minor FROM transfers",
     ),
     Extract(
         "asked",

@@ -55,15 +55,86 @@ OPEN_ITEMS = (
         only_stale=True,
     ),
     OpenQuery(
+        "charge that Stripe converted: give it back",
+        "SELECT f.funding_id, 'of ' || f.milestone_id || ': ' || coalesce(f.charge_id, ''), f.requested_at "
+        "FROM fundings f WHERE f.state = 'set_aside' AND 0 > (SELECT coalesce(sum(e.amount_minor), 0) "
+        "FROM ledger_entries e WHERE e.milestone_id = f.milestone_id AND e.account = 'set_aside')",
+        ("funding",),
+    ),
+    OpenQuery(
+        "refund owed: pay it by another way and record it",
+        "SELECT refund_id, 'of ' || milestone_id || coalesce(': ' || code, ''), changed_at "
+        "FROM refunds WHERE state = 'owed'",
+        ("funding",),
+    ),
+    OpenQuery(
+        "given to the employer from the platform's own money: recover it from the trainer",
+        "SELECT refund_id, lost_minor || ' ' || currency || ' of ' || milestone_id, requested_at "
+        "FROM refunds WHERE lost_minor > 0 AND state <> 'refused'",
+        ("funding",),
+    ),
+    OpenQuery(
+        "refund under way for long",
+        "SELECT refund_id, state || ' of ' || milestone_id || coalesce(': ' || code, ''), requested_at "
+        "FROM refunds WHERE state IN ('asked', 'pending')",
+        ("funding",),
+        only_stale=True,
+    ),
+    OpenQuery(
+        "frozen: an operator decides",
+        "SELECT milestone_id, cause || ' ' || about || ': ' || reason, frozen_at FROM freezes "
+        "WHERE lifted_at IS NULL AND cause IN ('operator', 'reconciliation', 'fraud_warning', 'transfer_reversed')",
+        ("funding",),
+    ),
+    OpenQuery(
+        "dispute at the bank: answer it in time",
+        "SELECT dispute_id, status || ' of ' || milestone_id || coalesce(', due ' || evidence_due_at::text, ''), "
+        "opened_at FROM card_disputes AS d WHERE state IN ('inquiry', 'open') "
+        "AND status NOT IN ('under_review', 'warning_under_review') AND NOT EXISTS (SELECT FROM dispute_evidence AS e "
+        "WHERE e.dispute_id = d.dispute_id AND e.asked_in = d.status AND e.state <> 'refused')",
+        ("funding",),
+    ),
+    OpenQuery(
+        "taken by the bank after it was paid out: recover it",
+        "SELECT dispute_id, debt_minor || ' ' || currency || ' of ' || milestone_id, opened_at "
+        "FROM card_disputes WHERE debt_minor > 0",
+        ("funding",),
+    ),
+    OpenQuery(
+        "held money near its limit: refund it or have it released",
+        "SELECT h.milestone_id, 'until ' || to_char(h.hold_until, 'YYYY-MM-DD HH24:MI TZ'), h.decide_since "
+        "FROM hold_limits h WHERE h.decide_since IS NOT NULL AND 0 > (SELECT coalesce(sum(e.amount_minor), 0) "
+        "FROM ledger_entries e WHERE e.milestone_id = h.milestone_id AND e.account = 'held')",
+        ("funding",),
+    ),
+    OpenQuery(
+        "payout held for too long: give it up, or have its account mended",
+        "SELECT payout_id, 'of ' || milestone_id || coalesce(': ' || reason, ''), held_since "
+        "FROM payouts WHERE state = 'held' AND overdue",
+        ("payouts",),
+    ),
+    OpenQuery(
         "payout held",
         "SELECT payout_id, 'of ' || milestone_id || coalesce(': ' || reason, ''), updated_at "
-        "FROM payouts WHERE state = 'held'",
+        "FROM payouts WHERE state = 'held' AND NOT overdue",
+        ("payouts",),
+    ),
+    OpenQuery(
+        "releases wait until the balance at Stripe covers what is owed: top it up, or let them go",
+        "SELECT currency, state || ': ' || reason, changed_at FROM suspensions WHERE state IN ('suspended', 'waived')",
         ("payouts",),
     ),
     OpenQuery(
         "payout failed",
         "SELECT payout_id, 'of ' || milestone_id || coalesce(': ' || failure_code, ''), updated_at "
         "FROM payouts WHERE state = 'failed'",
+        ("payouts",),
+    ),
+    OpenQuery(
+        "reversal refused",
+        "SELECT reversal_id, 'of ' || payout_id || coalesce(': ' || code, ''), ended_at FROM reversals AS refused "
+        "WHERE state = 'refused' AND NOT EXISTS (SELECT 1 FROM reversals AS later WHERE "
+        "later.payout_id = refused.payout_id AND later.state = 'made' AND later.ended_at > refused.ended_at)",
         ("payouts",),
     ),
     OpenQuery(

@@ -29,6 +29,8 @@ class Known:
     """None: the trainer has not begun to set up payouts."""
     countries: frozenset[str]
     """Where trainers can be paid."""
+    currencies: frozenset[str]
+    """What the platform's balance at Stripe is kept in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def hire(
         return refused
     new = Contract(
         command.contract_id, command.job_id, command.employer_id, command.trainer_id, command.title,
-        command.currency, states.ACTIVE, now,
+        command.currency, states.ACTIVE, now, command.auto_approve_after_days,
     )  # fmt: skip
     if stop := _made_before(new, contract, milestone) or _not_ready(command, known):
         return stop
@@ -86,7 +88,14 @@ def _made_before(new: Contract, same_id: Contract | None, milestone: Milestone |
 
 
 def _not_ready(command: said.CreateContract, known: Known) -> Refused | None:
-    """What `funding` or `payouts` would refuse later is refused now, as far as it was heard of."""
+    """What `funding` or `payouts` would refuse later is refused now, as far as it was heard of; and what Stripe would
+    convert, which could then be neither held nor paid out in the contract's currency (docs/adr/0007)."""
+    if command.currency not in known.currencies:
+        return invalid(
+            "currency_not_supported",
+            f"currency: contracts are not made in {command.currency} here; use one of "
+            f"{', '.join(sorted(known.currencies))}",
+        )
     if known.trainer_country is not None and known.trainer_country not in known.countries:
         return invalid(
             "country_not_supported",
@@ -114,7 +123,7 @@ def _milestone(
     return Milestone(
         command.milestone_id, contract.contract_id, contract.employer_id, contract.trainer_id, number,
         command.milestone_name, command.description, command.amount_minor, contract.currency, command.due_date,
-        states.NOT_FUNDED, states.NONE, states.NONE, 0, 0, 0, 0, now,
+        states.NOT_FUNDED, states.NONE, states.NONE, 0, 0, 0, 0, now, 0, 0, states.NONE, [], {}, {},
     )  # fmt: skip
 
 

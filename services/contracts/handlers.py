@@ -27,6 +27,7 @@ TRAINERS = Entity(tables.trainers, KnownTrainer)
 TIMELINE = Entity(tables.timeline, Entry)
 
 _COUNTRIES = ContractsSettings().countries
+_CURRENCIES = ContractsSettings().currencies
 
 
 # -- commands ----------------------------------------------------------------------------------------------
@@ -47,6 +48,7 @@ def hire(ctx: Context, command: said.CreateContract) -> Outcome:
         has_payment_method=any(not method.removed for method in ctx.find(METHODS, "employer_id", command.employer_id)),
         trainer_country=trainer.country if trainer else None,
         countries=_COUNTRIES,
+        currencies=_CURRENCIES,
     )
     contract, milestone = ctx.get(CONTRACTS, command.contract_id), ctx.get(MILESTONES, command.milestone_id)
     decided = domain.hire(contract, milestone, command, known, ctx.now)

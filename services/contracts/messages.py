@@ -13,6 +13,7 @@ def created_event(contract: Contract) -> said.ContractCreated:
         trainer_id=contract.trainer_id,
         title=contract.title,
         currency=contract.currency,
+        auto_approve_after_days=contract.auto_approve_after_days,
     )
 
 

@@ -1,7 +1,9 @@
 """The rows of contracts, as frozen values: names and order of the fields are those of the tables' columns."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class Contract:
     currency: str
     state: str
     created_at: datetime
+    auto_approve_after_days: int | None
+    """Days after a request for release at which it is approved without an answer; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,25 @@ class Milestone:
     """Approved and not answered by the ledger yet; below zero: the answer was heard before the approval."""
     released_minor: int
     refunded_minor: int
+    """Given back, or on its way to the employer."""
     created_at: datetime
+    charged_back_minor: int
+    """Taken by the employer's bank and not given back."""
+    returning_minor: int
+    """The employer's by a settled dispute, and not taken up by the ledger yet; below zero as `unsettled_minor` is."""
+    review: str
+    """What approvals last said: see `states.REVIEW`."""
+    freezes: Sequence[str]
+    """What keeps the money from being released, each `cause about`; not the dispute between the parties."""
+    refunds: Mapping[str, Any]
+    """By id: `state` (see `standing`), and `minor`, of the work."""
+    chargebacks: Mapping[str, Any]
+    """Those that stand, by the bank's dispute or, for what made it good, by transfer or payout: `state` and `minor`."""
 
     @property
     def uncommitted_minor(self) -> int:
-        """What is held and not approved for release."""
-        return self.held_minor - self.unsettled_minor
+        """What is held and not decided about."""
+        return self.held_minor - self.unsettled_minor - self.returning_minor
 
 
 @dataclass(frozen=True, slots=True)

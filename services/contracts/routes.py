@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import or_, select, tuple_
 
 from schemas.base import Description, Identifier, Name
-from schemas.contracts import AddMilestone, AmendMilestone, ArchiveContract, CancelMilestone, CreateContract
+from schemas.contracts import AddMilestone, AmendMilestone, ArchiveContract, CancelMilestone, CreateContract, ReviewDays
 from schemas.money import CurrencyCode, Money
 from services.contracts import domain, tables
 from services.contracts.cursors import Cursor, read_cursor, write_cursor
@@ -44,7 +44,10 @@ class MilestoneBody(BaseModel):
 
 
 class HireBody(BaseModel):
-    """A hire: the contract's terms and its first milestone. `fund`: charge that milestone at once."""
+    """A hire: the contract's terms and its first milestone. `fund`: charge that milestone at once.
+
+    `auto_approve_after_days`: what the trainer asks for is released when the employer has not answered by then.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,6 +58,7 @@ class HireBody(BaseModel):
     currency: CurrencyCode
     milestone: MilestoneBody
     fund: bool = False
+    auto_approve_after_days: ReviewDays | None = None
 
 
 class AmendBody(BaseModel):
@@ -92,6 +96,7 @@ def hire(body: HireBody, call: CallOf) -> Response:
         amount_minor=first.amount.amount_minor,
         due_date=first.due_date,
         fund=body.fund,
+        auto_approve_after_days=body.auto_approve_after_days,
     )
     employer_id = body.employer_id
     if body.fund and call.caller.party_id == employer_id:

@@ -1,6 +1,7 @@
 """What contracts stores."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Index, Integer, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
 
@@ -15,6 +16,7 @@ contracts = Table(
     Column("currency", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("auto_approve_after_days", Integer),
     Index("contracts_of_employer", "employer_id", "created_at", "contract_id"),
     Index("contracts_of_trainer", "trainer_id", "created_at", "contract_id"),
     Index("contracts_by_age", "created_at", "contract_id"),
@@ -42,6 +44,12 @@ milestones = Table(
     Column("released_minor", BigInteger, nullable=False),
     Column("refunded_minor", BigInteger, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("charged_back_minor", BigInteger, nullable=False),
+    Column("returning_minor", BigInteger, nullable=False),
+    Column("review", Text, nullable=False),
+    Column("freezes", JSONB, nullable=False),
+    Column("refunds", JSONB, nullable=False),
+    Column("chargebacks", JSONB, nullable=False),
     comment="The terms, which are ours, and what everybody sees; sums of money are what the ledger published.",
 )
 

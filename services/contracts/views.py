@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from schemas.contracts import ContractState, FundingState, MilestoneStatus, PayoutState
 from services.contracts.records import Contract, Entry, Milestone
+from services.contracts.standing import is_frozen
 
 LABELS: dict[str, str] = {
     "NOT_FUNDED": "Not Funded",
@@ -43,6 +44,11 @@ class MilestoneView(BaseModel):
     held: Sum
     released: Sum
     refunded: Sum
+    """Given back, or on its way to the employer (`funding_state` says which)."""
+    charged_back: Sum
+    """Taken by the employer's bank."""
+    frozen: bool
+    """What is held may not be released now."""
     created_at: datetime
 
 
@@ -70,6 +76,7 @@ class ContractView(BaseModel):
     title: str
     currency: str
     state: ContractState
+    auto_approve_after_days: int | None
     created_at: datetime
     milestones: list[MilestoneView]
 
@@ -107,6 +114,7 @@ def contract_view(contract: Contract, milestones: Sequence[Milestone]) -> Contra
             "title": contract.title,
             "currency": contract.currency,
             "state": contract.state,
+            "auto_approve_after_days": contract.auto_approve_after_days,
             "created_at": contract.created_at,
             "milestones": [milestone_view(m) for m in sorted(milestones, key=lambda milestone: milestone.number)],
         }
@@ -132,5 +140,7 @@ def _fields(milestone: Milestone) -> dict[str, object]:
         "held": money(milestone.held_minor),
         "released": money(milestone.released_minor),
         "refunded": money(milestone.refunded_minor),
+        "charged_back": money(milestone.charged_back_minor),
+        "frozen": is_frozen(milestone),
         "created_at": milestone.created_at,
     }

@@ -30,6 +30,7 @@ _KNOWN: dict[str, tuple[str, RetryAdvice]] = {
         "try_again_later",
     ),
     "expired_card": ("The card has expired. Use another card.", "use_another_method"),
+    "payment_method_detached": ("The card was removed. Use another card.", "use_another_method"),
     "incorrect_cvc": ("The card's security code is wrong. Enter the card again.", "confirm_card_data"),
     "incorrect_number": ("The card's number is wrong. Enter the card again.", "confirm_card_data"),
     "processing_error": ("The bank could not process the charge. Try again in a while.", "try_again_later"),
@@ -39,6 +40,10 @@ _KNOWN: dict[str, tuple[str, RetryAdvice]] = {
     ),
     "authentication_required": (
         "The bank asked for authentication and did not get it. Fund again and confirm with your bank.",
+        "try_again_later",
+    ),
+    "authentication_expired": (
+        "Nobody confirmed the charge with the bank in time, so it was cancelled. Fund again and confirm it.",
         "try_again_later",
     ),
     "payment_intent_canceled": (

@@ -6,7 +6,7 @@ from dataclasses import replace
 from schemas import funding as said
 from schemas import stripe
 from schemas.base import Message
-from services.funding.domain import PaymentMethod
+from services.funding.records import PaymentMethod
 from services.runtime.decisions import Refused, Unchanged, conflict, not_found
 
 Changed = tuple[list[PaymentMethod], list[Message]]
@@ -70,6 +70,14 @@ def detached(methods: Sequence[PaymentMethod], gone: str) -> Changed | None:
         return None
     changed, heir = drop(methods, chosen)
     return changed, [_removed(chosen, heir)]
+
+
+def updated(methods: Sequence[PaymentMethod], fact: stripe.PaymentMethodUpdated) -> PaymentMethod | None:
+    """The network or the bank renewed a card: taken over silently."""
+    known = next((m for m in methods if m.payment_method_id == fact.payment_method_id), None)
+    if known is None:
+        return None
+    return replace(known, brand=fact.brand, last4=fact.last4, exp_month=fact.exp_month, exp_year=fact.exp_year)
 
 
 def drop(methods: Sequence[PaymentMethod], chosen: PaymentMethod) -> tuple[list[PaymentMethod], str | None]:

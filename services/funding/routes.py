@@ -9,9 +9,20 @@ from sqlalchemy import func, select
 
 from schemas.base import Identifier
 from schemas.funding import FundMilestone, RemovePaymentMethod, SetDefaultPaymentMethod
-from services.funding import domain
-from services.funding.handlers import ATTEMPTS, FUNDINGS, METHODS, MILESTONES
+from services.funding import states
+from services.funding.handling.common import (
+    ATTEMPTS,
+    DISPUTES,
+    EVIDENCE,
+    FREEZES,
+    FUNDINGS,
+    METHODS,
+    MILESTONES,
+    REFUNDS,
+)
+from services.funding.handling.watching import HOLD_LIMITS
 from services.funding.ledger import ACCOUNTS
+from services.funding.standing import standing
 from services.funding.tables import ledger_entries
 from services.funding.views import (
     Balance,
@@ -20,6 +31,7 @@ from services.funding.views import (
     MethodList,
     SetupSession,
     funding_view,
+    hold_view,
     method_view,
     next_action,
 )
@@ -59,10 +71,20 @@ def funding(milestone_id: Identifier, call: CallOf) -> FundingView:
     if call.caller.role in ("employer", "trainer") and call.caller.party_id != milestone.employer_id:
         raise Problem(404, "not_found", f"there is no milestone {milestone_id}")
     fundings = [f for f in call.find(FUNDINGS, "contract_id", milestone.contract_id) if f.milestone_id == milestone_id]
-    found = domain.standing(fundings)
+    found = standing(fundings)
     if found is None:
         raise Problem(404, "not_found", "no funding of this milestone was begun yet")
-    view = funding_view(found, call.find(ATTEMPTS, "milestone_id", milestone_id))
+    view = funding_view(
+        found,
+        call.find(ATTEMPTS, "milestone_id", milestone_id),
+        call.find(REFUNDS, "milestone_id", milestone_id),
+        call.find(FREEZES, "milestone_id", milestone_id),
+        call.find(DISPUTES, "milestone_id", milestone_id),
+        call.find(EVIDENCE, "milestone_id", milestone_id),
+    )
+    if found.state == states.FUNDED:
+        limits = call.find(HOLD_LIMITS, "funding_id", found.funding_id)
+        view.hold = hold_view(limits[0], call.now) if limits else None
     if call.caller.role == "employer":
         # The link acts for the employer: whoever else may look must not be able to use it.
         view.next_action = next_action(found, call.link_to("authenticate", found.employer_id, found.funding_id))

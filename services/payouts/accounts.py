@@ -8,6 +8,7 @@ from schemas import payouts as said
 from schemas import stripe
 from schemas.base import Message
 from services.payouts import states
+from services.payouts.domain import resumption
 from services.payouts.records import Account, Payout
 from services.runtime.decisions import Refused, Unchanged, conflict, forbidden, invalid, not_found
 
@@ -90,9 +91,7 @@ def updated(account: Account, fact: stripe.AccountUpdated, held: Sequence[Payout
         messages.append(_told(after))
     if status == states.READY:
         messages += [
-            said.ResumePayout(contract_id=payout.contract_id, payout_id=payout.payout_id)
-            for payout in held
-            if became_ready or now - payout.updated_at >= TRY_AGAIN_AFTER
+            resumption(payout) for payout in held if became_ready or now - payout.updated_at >= TRY_AGAIN_AFTER
         ]
     return AccountDecided(after, tuple(messages))
 

@@ -44,9 +44,11 @@ class Payout:
     charge_id: str
     state: str
     reason: str | None
-    """Why it is held."""
+    """Why it is held, or was given up."""
     waits_for: str | None
-    """The trainer, while it is held: finds what waits when an account becomes ready."""
+    """While it is held, for whom: the trainer; `platform`, for the balance at Stripe; the milestone, while its payment
+    is disputed or looked into; `cover` with the currency, while releases in it are suspended. Finds what waits when
+    that changes."""
     times_ready: int
     """That of the account when this was last decided."""
     attempt: int
@@ -57,6 +59,22 @@ class Payout:
     failure_code: str | None
     created_at: datetime
     updated_at: datetime
+    reversed_minor: int
+    """Taken back from the trainer's account."""
+    reversing_minor: int
+    """Asked of Stripe to be taken back, and not answered."""
+    held_since: datetime | None
+    overdue: bool
+    """It is held for so long that an operator was asked."""
+    available_at: datetime | None
+    """From when the trainer's balance at Stripe has it; None until it was transferred, or where Stripe did not say."""
+    given_up_by: str | None
+    """The operator who gave it up."""
+
+    @property
+    def left_minor(self) -> int:
+        """What of it can still be taken back."""
+        return self.amount_minor - self.reversed_minor - self.reversing_minor
 
     def move(self, trigger: str, when: str = "") -> str | None:
         """The state that a trigger leads to; None: it is stale or not allowed here."""
@@ -84,3 +102,54 @@ class BankPayout:
     status: str
     arrival_at: datetime | None
     failure_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """A reversal of a transfer, asked for by an operator or made at Stripe by hand. `amount_minor` as the payout."""
+
+    reversal_id: str
+    payout_id: str
+    contract_id: str
+    amount_minor: int
+    reason: str
+    asked_by: str
+    state: str
+    """`asked`, `made`, `refused`."""
+    code: str | None
+    """Stripe's, where it refused."""
+    detail: str | None
+    asked_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What keeps a milestone's released money from leaving for the trainer, each `cause about`."""
+
+    milestone_id: str
+    contract_id: str
+    causes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """Whether released money in one currency may leave for trainers. Without a row it may."""
+
+    currency: str
+    state: str
+    cause: str | None
+    """Of the last suspension: `not_covered`, `payouts_not_manual`."""
+    short_minor: int
+    """What was missing when it was suspended, in minor units."""
+    reason: str
+    """In words, of whoever had the last word."""
+    changed_by: str
+    changed_at: datetime
+    waived_until: datetime | None
+    """Until when an operator lets them go, whatever the auditor says."""
+
+    def move(self, trigger: str, when: str = "") -> str | None:
+        """The state that a trigger leads to; None: it changes nothing."""
+        edge = states.SUSPENSION.edge(self.state, trigger, when)
+        return edge.target if edge else None

@@ -27,10 +27,26 @@ INITIATED = "initiated"
 IN_TRANSIT = "in_transit"
 PAID = "paid"
 FAILED = "failed"
+REVERSED = "reversed"
+GIVEN_UP = "given_up"
 
 NOT_ABLE = "not_able"
 AGAIN = "again"
 WAIT = "wait"
+OVERDUE = "overdue"
+STOPPED = "stopped"
+NOT_COVERED = "not_covered"
+PART = "part"
+WHOLE = "whole"
+
+SUSPENDED = "suspended"
+WAIVED = "waived"
+ALLOWED = "allowed"
+
+ANOTHER_CAUSE = "another_cause"
+LAPSED = "lapsed"
+COVERED = "covered"
+BY_OPERATOR = "by_operator"
 
 _START = "payouts.start_payout_account.v1"
 _UPDATED = "stripe.account_updated.v1"
@@ -43,6 +59,17 @@ _TRANSFERRED = "stripe.transfer_created.v1"
 _NOT_TRANSFERRED = "stripe.transfer_failed.v1"
 _BANK = "payouts.record_bank_payout.v1"
 _TRANSFER = "stripe.create_transfer.v1"
+_REVERSE = "payouts.reverse_payout.v1"
+_GIVE_UP = "payouts.give_up_payout.v1"
+_REVERSED = "stripe.transfer_reversed.v1"
+_SAID_REVERSED = "payouts.payout_reversed.v1"
+_SUSPEND = "payouts.suspend_releases.v1"
+_ALLOW = "payouts.allow_releases.v1"
+_SAID_SUSPENDED = "payouts.releases_suspended.v1"
+_SAID_ALLOWED = "payouts.releases_allowed.v1"
+
+WITH_THE_TRAINER = (INITIATED, IN_TRANSIT, PAID, FAILED)
+"""The money is on the trainer's account at Stripe, or further: it can be taken back from there."""
 
 ACCOUNT = StateTable(
     name="payout account",
@@ -75,11 +102,17 @@ ACCOUNT = StateTable(
 PAYOUT = StateTable(
     name="payout",
     initial=NONE,
-    terminal=(),
+    terminal=(REVERSED, GIVEN_UP),
     edges=(
         Edge(NONE, _RELEASED, TRANSFERRING, _TRANSFER, when=ABLE),
         Edge(NONE, _RELEASED, HELD, "payouts.payout_held.v1", when=NOT_ABLE),
         Edge(HELD, _RESUME, TRANSFERRING, _TRANSFER),
+        Edge(HELD, _RESUME, HELD, "payouts.payout_held.v1", when=OVERDUE),
+        Edge(HELD, _RESUME, HELD, "payouts.payout_held.v1", when=STOPPED),
+        Edge(HELD, _RESUME, HELD, "payouts.payout_held.v1", when=NOT_ABLE),
+        Edge(HELD, _RESUME, HELD, "payouts.payout_held.v1", when=NOT_COVERED),
+        # From here alone: what is on its way to Stripe may move at any moment.
+        Edge(HELD, _GIVE_UP, GIVEN_UP, "payouts.payout_given_up.v1"),
         Edge(TRANSFERRING, _NOT_TRANSFERRED, TRANSFERRING, _TRANSFER, when=AGAIN),
         Edge(TRANSFERRING, _NOT_TRANSFERRED, HELD, "payouts.payout_held.v1", when=WAIT),
         Edge(TRANSFERRING, _REFUSED, HELD, "payouts.payout_held.v1"),
@@ -97,7 +130,27 @@ PAYOUT = StateTable(
         Edge(PAID, _BANK, FAILED, "payouts.payout_failed.v1", when=FAILED),
         Edge(FAILED, _BANK, IN_TRANSIT, "payouts.payout_in_transit.v1", when=IN_TRANSIT),
         Edge(FAILED, _BANK, PAID, "payouts.payout_paid.v1", when=PAID),
+        *(Edge(state, _REVERSE, state, "stripe.reverse_transfer.v1") for state in WITH_THE_TRAINER),
+        *(Edge(state, _REVERSED, state, _SAID_REVERSED, when=PART) for state in WITH_THE_TRAINER),
+        *(Edge(state, _REVERSED, REVERSED, _SAID_REVERSED, when=WHOLE) for state in WITH_THE_TRAINER),
     ),
 )
 
-TABLES = (ACCOUNT, PAYOUT)
+SUSPENSION = StateTable(
+    name="suspension of a currency's releases",
+    initial=NONE,
+    terminal=(),
+    edges=(
+        Edge(NONE, _SUSPEND, SUSPENDED, _SAID_SUSPENDED),
+        Edge(ALLOWED, _SUSPEND, SUSPENDED, _SAID_SUSPENDED),
+        Edge(SUSPENDED, _SUSPEND, SUSPENDED, _SAID_SUSPENDED, when=ANOTHER_CAUSE),
+        # An operator's word goes before the auditor's, until it lapses.
+        Edge(WAIVED, _SUSPEND, SUSPENDED, _SAID_SUSPENDED, when=LAPSED),
+        Edge(SUSPENDED, _ALLOW, ALLOWED, _SAID_ALLOWED, when=COVERED),
+        Edge(WAIVED, _ALLOW, ALLOWED, _SAID_ALLOWED, when=COVERED),
+        Edge(SUSPENDED, _ALLOW, WAIVED, _SAID_ALLOWED, when=BY_OPERATOR),
+        Edge(WAIVED, _ALLOW, WAIVED, _SAID_ALLOWED, when=BY_OPERATOR),
+    ),
+)
+
+TABLES = (ACCOUNT, PAYOUT, SUSPENSION)

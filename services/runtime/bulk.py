@@ -1,8 +1,7 @@
 """Rows in bulk: COPY for new ones, one UPDATE … FROM unnest(…) for changed ones.
 
 Both are fed by text that is built with one join a column or row. Handing arrays to the driver as Python lists
-costs nearly half of the transaction's time in the driver; a literal costs nothing there (ARCHITECTURE.md, "Fast
-by batch").
+costs nearly half of the transaction's time in the driver; a literal costs nothing there.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -12,6 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+CLOCKS_APART = timedelta(minutes=1)
+"""How far the clocks of two replicas may be apart. What one's timer gave because it was due may be decided by another
+whose clock is behind: such a decision takes for due what is due within this time."""
+
 
 class Clock(Protocol):
     """Gives the present moment as an aware datetime in UTC."""

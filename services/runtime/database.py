@@ -1,6 +1,6 @@
 """A service's own database: the engine, and the schema brought up to date at start.
 
-Reads of a route go through SQLAlchemy; the batch path (`processor.py`) takes the psycopg connection out of the
+The lists of a route go through SQLAlchemy; the batch path (`postgres.py`) takes the psycopg connection out of the
 same pool, for COPY and pipelining.
 """
 
@@ -13,6 +13,7 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import OperationalError
 
 from schemas.catalogue import PARTITIONS
 
@@ -50,7 +51,8 @@ def borrowed(engine: Engine) -> Iterator[Connection]:
 def migrate(url: str, service_folder: Path) -> None:
     """Bring a database up to date: first the runtime's tables, then the service's own (`migrations/`).
 
-    Safe to run from several replicas at once. Raises what Alembic raises when a step fails.
+    Safe to run from several replicas at once. Raises what Alembic raises when a step fails, and
+    psycopg.OperationalError when the database is away, also in the middle of it.
     """
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s::integer, %s::integer)", _MIGRATION_LOCK)
@@ -68,4 +70,7 @@ def _upgrade(url: str, versions: Path, version_table: str) -> None:
     config.set_main_option("path_separator", "newline")
     config.attributes["url"] = url.replace("postgresql://", "postgresql+psycopg://", 1)
     config.attributes["version_table"] = version_table
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except OperationalError as error:
+        raise (error.orig if isinstance(error.orig, psycopg.OperationalError) else error) from error

@@ -14,12 +14,12 @@ before the number is taken until after the commit.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.base import Message
-from services.runtime.bulk import Entity, bigint_array, text_array
-from services.runtime.database import Connection
-from services.runtime.tables import event_log
+
+if TYPE_CHECKING:
+    from services.runtime.storage import Log, Transaction
 
 CHANNEL = "event_log"
 """NOTIFY wakes the relay here."""
@@ -55,17 +55,14 @@ class Row(NamedTuple):
     body: str
 
 
-_ROWS = Entity(event_log, Row, generated=("sequence",))
-
-
-def append(connection: Connection, lines: Sequence[Line]) -> None:
+def append(transaction: "Transaction", lines: Sequence[Line]) -> None:
     """Write lines at the log's end, each event with the next version of its stream, and wake the relay.
 
     The caller holds the lanes of all keys, so versions cannot be given twice.
     """
     if not lines:
         return
-    versions = _versions(connection, {line.message.key for line in lines if line.message.versioned})
+    versions = transaction.versions({line.message.key for line in lines if line.message.versioned})
     rows = []
     moved: dict[str, int] = {}
     for line in lines:
@@ -81,54 +78,13 @@ def append(connection: Connection, lines: Sequence[Line]) -> None:
         )  # fmt: skip
     new = {key: version for key, version in moved.items() if key not in versions}
     known = {key: version for key, version in moved.items() if key in versions}
-    with connection.pipeline():
-        if new:
-            connection.execute(
-                "INSERT INTO streams (key, version) SELECT * FROM unnest(%s::text[], %s::bigint[])",
-                (text_array(new), bigint_array(new.values())),
-            )
-        if known:
-            connection.execute(
-                "UPDATE streams SET version = v.version "
-                "FROM unnest(%s::text[], %s::bigint[]) AS v(key, version) WHERE streams.key = v.key",
-                (text_array(known), bigint_array(known.values())),
-            )
-        # The floor, announced before the first number is taken.
-        connection.execute(
-            "SELECT pg_advisory_xact_lock_shared(CASE WHEN is_called THEN last_value ELSE 0 END) "
-            "FROM event_log_sequence"
-        )
-        connection.execute(f"NOTIFY {CHANNEL}")
-    _ROWS.copy(connection, rows)
+    transaction.say(rows, new, known)
 
 
-def _versions(connection: Connection, keys: set[str]) -> dict[str, int]:
-    if not keys:
-        return {}
-    rows = connection.execute(
-        "SELECT key, version FROM streams WHERE key = ANY(%s::text[])", (text_array(keys),)
-    ).fetchall()
-    return dict(rows)
-
-
-def horizon(connection: Connection) -> int:
-    """The number up to which every line is visible. Two statements, in this order: see the module's docstring."""
-    last = connection.execute(
-        "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_log_sequence"
-    ).fetchone()
-    floor = connection.execute(
-        "SELECT min(classid::bigint << 32 | objid::bigint) FROM pg_locks WHERE locktype = 'advisory' "
-        "AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    ).fetchone()
-    last_number: int = last[0] if last else 0
-    lowest: int | None = floor[0] if floor else None
-    return last_number if lowest is None else min(last_number, lowest)
-
-
-_READ = (
-    "SELECT sequence, topic, key, type, subject, stream_version, event_id, time, correlation_id, causation_id, "
-    "traceparent, body FROM event_log WHERE sequence > %s AND sequence <= %s ORDER BY sequence LIMIT %s"
-)
+def append_commands(transaction: "Transaction", rows: Sequence[Row]) -> None:
+    """Write commands whose bodies were made earlier at the log's end. Without versions, so no lane need be held."""
+    if rows:
+        transaction.say(rows, {}, {})
 
 
 class Logged(NamedTuple):
@@ -148,9 +104,14 @@ class Logged(NamedTuple):
     body: str
 
 
-def read(connection: Connection, after: int, limit: int) -> list[Logged]:
-    """The next lines after a number, without gaps, in the order of their numbers. The connection is autocommit."""
-    up_to = horizon(connection)
-    if up_to <= after:
-        return []
-    return [Logged(*row) for row in connection.execute(_READ, (after, up_to, limit)).fetchall()]
+def horizon(log: "Log") -> int:
+    """The number up to which every line is visible. Two questions, in this order: see the module's docstring."""
+    last_number = log.last_number()
+    lowest = log.lowest_floor()
+    return last_number if lowest is None else min(last_number, lowest)
+
+
+def read(log: "Log", after: int, limit: int) -> list[Logged]:
+    """The next lines after a number, without gaps, in the order of their numbers."""
+    up_to = horizon(log)
+    return log.lines(after, up_to, limit) if up_to > after else []

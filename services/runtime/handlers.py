@@ -26,6 +26,7 @@ class Context:
     workspace: Workspace
     ids: IdSource
     said: list[Message] = field(default_factory=list)
+    later: list[tuple[datetime, Message, str]] = field(default_factory=list)
 
     def get(self, entity: Entity[R], key: str) -> R | None:
         """The row with this primary key."""
@@ -47,6 +48,15 @@ class Context:
         """Publish events or commands, in this order, once the transaction is committed."""
         self.said.extend(messages)
         self.workspace.writes += len(messages)
+
+    def at(self, due_at: datetime, command: Message, name: str = "") -> None:
+        """Give this service a command about the key in hand at `due_at` (UTC), or at once when that has passed.
+
+        Setting the same timer again replaces it: the same `name`, or without one the same type and subject. A timer is
+        never cancelled: its handler looks at the state and answers `Unchanged` when there is nothing to do any more.
+        """
+        self.later.append((due_at, command, name))
+        self.workspace.writes += 1
 
     def wake(self, channel: str) -> None:
         """NOTIFY a channel once the transaction is committed: a part of this service listens there for work."""

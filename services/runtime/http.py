@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
 import orjson
 from fastapi import Depends, FastAPI, Request
@@ -24,12 +24,13 @@ from sqlalchemy.exc import OperationalError
 from schemas.base import Actor, Command
 from services.runtime import metrics, tokens
 from services.runtime.bulk import Entity
-from services.runtime.database import Connection, borrowed
+from services.runtime.database import borrowed
 from services.runtime.decisions import Outcome, Refused, View
 from services.runtime.ids import derived_id, is_older_than
 from services.runtime.problems import MEDIA_TYPE, Problem, install
 from services.runtime.processor import PARKED, Batch, Processor
 from services.runtime.settings import Settings
+from services.runtime.storage import Answer, Transaction
 from services.runtime.tokens import Caller, HostedLink, HostedPage
 
 R = TypeVar("R")
@@ -91,10 +92,7 @@ class Call:
 
     def find(self, entity: Entity[R], column: str, value: str) -> list[R]:
         """Rows by a text column, as committed."""
-        with borrowed(self.gate.engine) as connection:
-            rows = entity.select(connection, column, (value,))
-            connection.rollback()
-        return rows
+        return self.gate.processor.database.rows(entity, column, (value,))
 
     def link_to(self, page: HostedPage, party_id: str, about: str) -> str:
         """The address that leads this party to a page that Stripe hosts."""
@@ -119,10 +117,10 @@ class Call:
         delivery = processor.delivery(command, identifier, traceparent=self.traceparent)
         answered: list[tuple[int, bytes]] = []
 
-        def keep(connection: Connection, outcomes: list[Outcome]) -> None:
+        def keep(transaction: Transaction, outcomes: list[Outcome]) -> None:
             answered.append(_answer(outcomes[0], status, hints or {}, shown))
-            if self.idempotency_key is not None and outcomes[0] is not PARKED:
-                self._keep(connection, *answered[0])
+            if outcomes[0] is not PARKED:
+                self._keep(transaction, *answered[0])
 
         try:
             outcomes = processor.run(Batch([delivery]), keep)
@@ -134,29 +132,22 @@ class Call:
         metrics.outcome(command.type_name, outcomes[0])
         return _response(*answered[0])
 
-    def _keep(self, connection: Connection, status: int, body: bytes) -> None:
-        connection.execute(
-            "INSERT INTO http_requests (party, idempotency_key, request_hash, status, body, answered_at) "
-            "VALUES (%s, %s, %s, %s, %s, %s)",
-            (self._party, self.idempotency_key, self.request_hash, status, body.decode(), self.now),
-        )
+    def _keep(self, transaction: Transaction, status: int, body: bytes) -> None:
+        if self.idempotency_key is not None:
+            answer = Answer(self.request_hash, status, body.decode())
+            transaction.keep_answer(self._party, self.idempotency_key, answer, self.now)
 
     def _replay(self) -> Response | None:
         if self.idempotency_key is None:
             return None
-        with borrowed(self.gate.engine) as connection:
-            row = connection.execute(
-                "SELECT request_hash, status, body FROM http_requests WHERE party = %s AND idempotency_key = %s",
-                (self._party, self.idempotency_key),
-            ).fetchone()
-            connection.rollback()
-        if row is None:
+        answer = self.gate.processor.database.answer(self._party, self.idempotency_key)
+        if answer is None:
             return None
-        if row[0] != self.request_hash:
+        if answer.request_hash != self.request_hash:
             raise Problem(
                 422, "idempotency_key_reused", "this Idempotency-Key was used for another request; use a fresh one"
             )
-        response = _response(row[1], row[2].encode())
+        response = _response(answer.status, answer.body.encode())
         response.headers["Idempotency-Replayed"] = "true"
         return response
 
@@ -210,10 +201,20 @@ def _response(status: int, body: bytes) -> Response:
     return Response(body, status, media_type=MEDIA_TYPE if status >= 400 else "application/json")
 
 
+@runtime_checkable
+class Notes(Protocol):
+    """A part of a service that has something to say about how it is."""
+
+    def notes(self) -> dict[str, str]:
+        """Short, by name: `{"stripe": "answers"}`."""
+        ...
+
+
 def build_app(title: str, gate: Gate, ready: Callable[[], dict[str, bool]]) -> FastAPI:
     """An application with what every service has: health, metrics, problem documents, its OpenAPI document.
 
-    `ready` names what must hold for the service to take work.
+    `ready` names what must hold for the service to take work. What its own parts note (`app.state.parts`) stands
+    beside it, for people: it makes nobody unready.
     """
     app = FastAPI(title=f"Tranche: {title}", version="1", docs_url=None, redoc_url=None)
     app.state.gate = gate
@@ -234,7 +235,12 @@ def build_app(title: str, gate: Gate, ready: Callable[[], dict[str, bool]]) -> F
     @app.get("/health/ready", include_in_schema=False)
     async def _ready() -> Response:
         parts = ready()
-        return Response(orjson.dumps(parts), 200 if all(parts.values()) else 503, media_type="application/json")
+        noted: dict[str, str] = {}
+        for part in getattr(app.state, "parts", ()):
+            if isinstance(part, Notes):
+                noted |= part.notes()
+        status = 200 if all(parts.values()) else 503
+        return Response(orjson.dumps({**parts, **noted}), status, media_type="application/json")
 
     @app.get("/metrics", include_in_schema=False)
     def _metrics() -> Response:

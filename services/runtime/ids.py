@@ -1,7 +1,7 @@
 """Ids that rise with time: a prefix and a ULID in lower case, e.g. `mls_01jx3v9k8m2q4r5s6t7v8w9x0y`.
 
 Keys that rise with time keep an index's insertions at its right edge; random ones cost about a third of the
-throughput (ARCHITECTURE.md, "Fast by batch").
+throughput.
 """
 
 import os

@@ -27,6 +27,11 @@ RELAY_DELAY = Histogram(
 RELAY_LEADER = Gauge("tranche_relay_leader", "1 where this replica relays the event log, else 0")
 PARKED_KEYS = Gauge("tranche_parked_keys", "Keys that wait for an operator; anything above 0 is an alarm")
 PARKED_MESSAGES = Gauge("tranche_parked_messages", "Messages that wait with their keys for an operator")
+TIMERS_WAITING = Gauge("tranche_timers_waiting", "Timers that are set; read every few seconds")
+TIMERS_OVERDUE = Gauge(
+    "tranche_timers_overdue_seconds", "How long the oldest due timer has waited; above a few seconds is an alarm"
+)
+TIMERS_FIRED = Counter("tranche_timers_fired", "Timers whose command this replica moved to the event log")
 HTTP_TIME = Histogram("tranche_http_seconds", "HTTP calls", ["method", "route", "status"], buckets=_SECONDS)
 
 

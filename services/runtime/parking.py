@@ -6,14 +6,12 @@ How an operator resolves what waits is in `redrive.py`.
 import logging
 from base64 import b64encode
 
-from psycopg.types.json import Jsonb
-
 from schemas.dead_letters import DEAD_LETTERS
 from services.runtime.clock import Clock
-from services.runtime.database import Connection
 from services.runtime.event_log import Line
 from services.runtime.ids import IdSource
 from services.runtime.records import Record, as_text
+from services.runtime.storage import Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +31,7 @@ class Parking:
         self._clock = clock
         self._ids = ids
 
-    def bury(self, connection: Connection, record: Record, key: str, reason: str, *, parked: bool) -> Line:
+    def bury(self, transaction: Transaction, record: Record, key: str, reason: str, *, parked: bool) -> Line:
         """A dead letter, as a line of the log; when `parked`, the key waits from here on."""
         now = self._clock.now()
         reason = as_text(reason.encode(errors="backslashreplace"))  # an error may quote the bytes that caused it
@@ -58,17 +56,12 @@ class Parking:
         )
         logger.error("dead letter: %s[%d]@%d key %s: %s", *record[:3], key, reason)
         if parked:
-            self.queue_behind(connection, record, key, reason)
+            self.queue_behind(transaction, record, key, reason)
         return Line(letter, letter.letter_id, now, letter.letter_id, "", None, "")
 
-    def queue_behind(self, connection: Connection, record: Record, key: str, reason: str) -> None:
+    def queue_behind(self, transaction: Transaction, record: Record, key: str, reason: str) -> None:
         """Keep a record until its key goes on."""
-        connection.execute(
-            "INSERT INTO parked_messages (key, topic, partition, \"offset\", headers, body, reason, parked_at) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            (key, *record[:3], Jsonb({name: as_text(value) for name, value in record.headers}), record.body, reason,
-             self._clock.now()),
-        )  # fmt: skip
+        transaction.queue_behind(record, key, reason, self._clock.now())
 
 
 def _cut(headers: dict[str, str]) -> dict[str, str]:

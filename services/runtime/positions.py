@@ -5,55 +5,43 @@ A position that Kafka can no longer serve is never skipped: the service stops an
 
 from collections.abc import Iterable
 
-from confluent_kafka import Consumer, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient
-from sqlalchemy import Engine
+from confluent_kafka import TopicPartition
 
-from services.runtime.bulk import text_array
-from services.runtime.database import borrowed
+from services.runtime.kafka import Broker, TopicMissingError
+from services.runtime.storage import Database, Position
 
 
 class PositionLostError(RuntimeError):
     """Kafka does not hold what comes next. The text says which case it is and what to do."""
 
 
-def topic_ids(bootstrap: str, topics: Iterable[str], timeout_s: float = 10) -> dict[str, str]:
-    """Kafka's own id of each topic, which changes when a topic is deleted and made again.
+def topic_ids(broker: Broker, topics: Iterable[str]) -> dict[str, str]:
+    """Kafka's own id of each topic.
 
-    Raises PositionLostError when a topic does not exist.
+    Raises PositionLostError when a topic does not exist, KafkaException when the broker does not answer.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    found = {}
-    for name, future in admin.describe_topics(TopicCollection(list(topics)), request_timeout=timeout_s).items():
-        try:
-            found[name] = str(future.result().topic_id)
-        except Exception as error:  # the client raises KafkaException with many codes; each means the same here
-            raise PositionLostError(
-                f"the topic {name} cannot be described ({error}): `tranche up` creates topics"
-            ) from error
-    return found
+    try:
+        return broker.topic_ids(topics)
+    except TopicMissingError as error:
+        raise PositionLostError(str(error)) from error
 
 
 def beginnings(
-    engine: Engine, consumer: Consumer, partitions: Iterable[TopicPartition], ids: dict[str, str]
+    database: Database, broker: Broker, partitions: Iterable[TopicPartition], ids: dict[str, str]
 ) -> list[TopicPartition]:
     """The assigned partitions with the offset to begin at.
 
     A partition that was never read begins at its oldest record. Raises PositionLostError when the position lies
-    outside what the partition holds, or the topic is another one than the position was taken in.
+    outside what the partition holds, or the topic is another one than the position was taken in; KafkaException when
+    the broker does not answer.
     """
     assigned = list(partitions)
-    with borrowed(engine) as connection:
-        rows = connection.execute(
-            "SELECT topic, partition, topic_id, next_offset FROM consumer_positions WHERE topic = ANY(%s::text[])",
-            (text_array({p.topic for p in assigned}),),
-        ).fetchall()
-        connection.rollback()
-    positions = {(topic, partition): (topic_id, offset) for topic, partition, topic_id, offset in rows}
+    positions = database.positions({p.topic for p in assigned})
+    held = broker.watermarks((p.topic, p.partition) for p in assigned)
     begin = []
     for p in assigned:
-        low, high = consumer.get_watermark_offsets(p, timeout=10)
-        topic_id, offset = positions.get((p.topic, p.partition), (ids[p.topic], low))
+        low, high = held[p.topic, p.partition]
+        topic_id, offset = positions.get((p.topic, p.partition), Position(ids[p.topic], low))
         where = f"{p.topic}[{p.partition}]"
         if topic_id != ids[p.topic]:
             raise PositionLostError(

@@ -1,6 +1,6 @@
 """One transaction: messages in, decisions, effects and events out. Kafka batches and HTTP calls share it.
 
-The order of its statements is what makes effects happen exactly once (ARCHITECTURE.md, "The way of a message"):
+The order of its statements is what makes effects happen exactly once (docs/architecture.md, "The way of a message"):
 
 1. lock the lanes of the batch, so that nobody else decides about these keys until commit;
 2. read the positions and skip what lies below them, drop commands that are answered and events that were seen;
@@ -12,17 +12,14 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from psycopg import errors
-from sqlalchemy import Engine
 
 from schemas.base import MESSAGES, Message
 from schemas.envelope import Envelope
 from services.runtime import event_log
-from services.runtime.bulk import bigint_array, text_array
 from services.runtime.clock import Clock
-from services.runtime.database import Connection, borrowed
 from services.runtime.decisions import Outcome, Refused, Unchanged
 from services.runtime.event_log import Line
 from services.runtime.handlers import Context, Handlers
@@ -30,6 +27,8 @@ from services.runtime.ids import IdSource
 from services.runtime.lanes import lane_of
 from services.runtime.parking import Parking
 from services.runtime.records import Delivery, Record, Unreadable, as_text, stands_before
+from services.runtime.storage import Database, Known, Transaction, Wanted
+from services.runtime.timers import timer
 from services.runtime.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -51,19 +50,19 @@ class Batch:
     topic_ids: dict[str, str] = field(default_factory=dict)
 
 
-AfterDecisions = Callable[[Connection, list[Outcome]], None]
+AfterDecisions = Callable[[Transaction, list[Outcome]], None]
 
 
 class Processor:
-    """Runs batches against one service's database. Threads may share it: each run borrows its own connection."""
+    """Runs batches against one service's database. Threads may share it: each run is a transaction of its own."""
 
-    def __init__(self, service: str, handlers: Handlers, engine: Engine, clock: Clock, ids: IdSource) -> None:
+    def __init__(self, service: str, handlers: Handlers, database: Database, clock: Clock, ids: IdSource) -> None:
         self.service = service
+        self.database = database
         self.clock = clock
         self.ids = ids
         self._parking = Parking(service, clock, ids)
         self._handlers = handlers
-        self._engine = engine
         self._rejected = MESSAGES.get(f"{service}.command_rejected.v1")
         self._unchanged = MESSAGES.get(f"{service}.command_unchanged.v1")
 
@@ -73,64 +72,57 @@ class Processor:
         `within` runs in the transaction after the decisions (the HTTP layer keeps its answer there). Raises what a
         handler raises, and psycopg errors; then nothing was changed.
         """
-        with borrowed(self._engine) as connection:
-            try:
-                outcomes = self._run(connection, batch, within)
-                connection.commit()
-            except BaseException:
-                connection.rollback()
-                raise
-        return outcomes
+        with self.database.transaction() as transaction:
+            return self._run(transaction, batch, within)
 
     def park(
         self, delivery: Delivery, reason: str, positions: dict[tuple[str, int], int], topic_ids: dict[str, str]
     ) -> None:
         """Set a message aside with its key: it cannot be handled, all other keys go on. Moves the position."""
-        with borrowed(self._engine) as connection:
+        with self.database.transaction() as transaction:
             lines: list[Line] = []
             # Its stream's version does not move: nothing that is parked was seen, so a redrive can go on from there.
-            due, _ = self._take(connection, Batch([delivery], positions=positions), lines)
+            due, _ = self._take(transaction, Batch([delivery], positions=positions), lines)
             if due[0] is not None and delivery.record is not None:
-                lines.append(self._parking.bury(connection, delivery.record, delivery.key, reason, parked=True))
-            event_log.append(connection, lines)
-            _move_positions(connection, positions, topic_ids)
-            connection.commit()
+                lines.append(self._parking.bury(transaction, delivery.record, delivery.key, reason, parked=True))
+            event_log.append(transaction, lines)
+            transaction.move(positions, topic_ids)
 
-    def _run(self, connection: Connection, batch: Batch, within: AfterDecisions | None) -> list[Outcome]:
+    def _run(self, transaction: Transaction, batch: Batch, within: AfterDecisions | None) -> list[Outcome]:
         lines: list[Line] = []
-        due, moved = self._take(connection, batch, lines)
+        due, moved = self._take(transaction, batch, lines)
         if moved:
-            _move_streams_seen(connection, moved)
-        workspace = Workspace(connection)
+            transaction.see(moved)
+        workspace = Workspace(transaction)
         self._load(workspace, [delivery for delivery in due if isinstance(delivery, Delivery)])
         now = self.clock.now()
         outcomes: list[Outcome] = [
             self._decide(workspace, item, now, lines) if isinstance(item, Delivery) else item for item in due
         ]
         if within is not None:
-            within(connection, outcomes)
+            within(transaction, outcomes)
         workspace.flush()
-        event_log.append(connection, lines)
+        event_log.append(transaction, lines)
         if batch.positions:
-            _move_positions(connection, batch.positions, batch.topic_ids)
+            transaction.move(batch.positions, batch.topic_ids)
         return outcomes
 
-    def settle(self, connection: Connection, delivery: Delivery) -> None:
+    def settle(self, transaction: Transaction, delivery: Delivery) -> None:
         """Decide one message inside the caller's transaction, which holds its key's lane and knows that it is due.
 
         For what waited (`redrive.py`): parking, positions and versions are the caller's. Raises what a handler raises.
         """
         lines: list[Line] = []
-        workspace = Workspace(connection)
+        workspace = Workspace(transaction)
         self._load(workspace, [delivery])
         self._decide(workspace, delivery, self.clock.now(), lines)
         workspace.flush()
-        event_log.append(connection, lines)
+        event_log.append(transaction, lines)
 
     # -- 1 and 2: what is due ------------------------------------------------------------------------------
 
     def _take(
-        self, connection: Connection, batch: Batch, lines: list[Line]
+        self, transaction: Transaction, batch: Batch, lines: list[Line]
     ) -> tuple[list[Delivery | Refused | None], dict[tuple[str, str], int]]:
         """What is to be decided, in the batch's order; and the versions of the streams once that is done."""
         lanes = {lane_of(delivery.key) for delivery in batch.deliveries}
@@ -139,36 +131,12 @@ class Processor:
         lanes.update(lane_of(key) for _, key in missed)
         commands = [d.envelope.id for d in batch.deliveries if d.message.is_command]
         streams = sorted({(d.envelope.source, d.key) for d in batch.deliveries if d.envelope.stream_version} | missed)
-        # One round trip. Each statement sees what was committed before it began, so what follows the lock on
-        # the lanes sees everything that earlier holders of these lanes did.
-        with connection.pipeline():
-            connection.execute(
-                "SELECT lane FROM lanes WHERE lane = ANY(%s::smallint[]) ORDER BY lane FOR UPDATE",
-                (bigint_array(sorted(lanes)),),
-            )
-            positions = connection.execute(
-                "SELECT topic, partition, next_offset FROM consumer_positions WHERE topic = ANY(%s::text[])",
-                (text_array(sorted({topic for topic, _ in batch.positions})),),
-            )
-            done = connection.execute(
-                "SELECT command_id FROM event_log WHERE command_id = ANY(%s::text[])", (text_array(commands),)
-            )
-            seen = connection.execute(
-                "SELECT source, key, version FROM streams_seen JOIN unnest(%s::text[], %s::text[]) "
-                "AS wanted(source, key) USING (source, key)",
-                (text_array(source for source, _ in streams), text_array(key for _, key in streams)),
-            )
-            parked = connection.execute("SELECT DISTINCT key FROM parked_messages")
-        known = _Known(
-            positions={(topic, partition): offset for topic, partition, offset in positions.fetchall()},
-            done={command_id for (command_id,) in done.fetchall()},
-            seen={(source, key): version for source, key, version in seen.fetchall()},
-            parked={key for (key,) in parked.fetchall()},
-        )
-        return self._sift(connection, batch, known, lines)
+        wanted = Wanted(lanes, {topic for topic, _ in batch.positions}, commands, streams)
+        known = transaction.take(wanted)
+        return self._sift(transaction, batch, known, lines)
 
     def _sift(
-        self, connection: Connection, batch: Batch, known: "_Known", lines: list[Line]
+        self, transaction: Transaction, batch: Batch, known: Known, lines: list[Line]
     ) -> tuple[list[Delivery | Refused | None], dict[tuple[str, str], int]]:
         due: list[Delivery | Refused | None] = []
         moved: dict[tuple[str, str], int] = {}
@@ -176,13 +144,13 @@ class Processor:
         for delivery in batch.deliveries:
             record, envelope, key = delivery.record, delivery.envelope, delivery.key
             if unreadable and record is not None:
-                self._bury_unreadable(connection, unreadable, record, known, lines)
+                self._bury_unreadable(transaction, unreadable, record, known, lines)
             if record is not None and record.offset < known.positions.get((record.topic, record.partition), 0):
                 due.append(None)
             elif key in known.parked:
                 due.append(PARKED if record is None else None)
                 if record is not None:
-                    self._parking.queue_behind(connection, record, key, "waits behind an earlier message of its key")
+                    self._parking.queue_behind(transaction, record, key, "waits behind an earlier message of its key")
             elif delivery.message.is_command:
                 due.append(None if envelope.id in known.done else delivery)
                 known.done.add(envelope.id)
@@ -199,17 +167,17 @@ class Processor:
                             f"a loss in the stream {envelope.source}/{key}: version {envelope.stream_version} "
                             f"came after version {seen}"
                         )
-                        lines.append(self._parking.bury(connection, record, key, reason, parked=True))
+                        lines.append(self._parking.bury(transaction, record, key, reason, parked=True))
                         known.parked.add(key)
             else:
                 due.append(delivery)
-        self._bury_unreadable(connection, unreadable, None, known, lines)
+        self._bury_unreadable(transaction, unreadable, None, known, lines)
         return due, moved
 
     # -- what cannot be handled ----------------------------------------------------------------------------
 
     def _bury_unreadable(
-        self, connection: Connection, left: list[Unreadable], until: Record | None, known: "_Known", lines: list[Line]
+        self, transaction: Transaction, left: list[Unreadable], until: Record | None, known: Known, lines: list[Line]
     ) -> None:
         """Take out of `left` what stands before a record in its partition (all, when None) and bury it.
 
@@ -223,7 +191,7 @@ class Processor:
                 continue
             missed = stream is not None and envelope is not None and envelope.stream_version > known.seen.get(stream, 0)
             key = as_text(record.key)
-            lines.append(self._parking.bury(connection, record, key, unreadable.reason, parked=missed))
+            lines.append(self._parking.bury(transaction, record, key, unreadable.reason, parked=missed))
             if missed:
                 known.parked.add(key)
 
@@ -266,7 +234,19 @@ class Processor:
             lines.append(Line(spoken, context.new_id("evt"), now, envelope.correlation_id, envelope.id, command_id,
                               envelope.traceparent))  # fmt: skip
             command_id = None
+        for due_at, command, name in context.later:
+            self._check_timer(delivery, command)
+            workspace.set_timer(timer(envelope, due_at, command, name))
         return outcome
+
+    def _check_timer(self, delivery: Delivery, command: Message) -> None:
+        if not command.is_command or command.type_name not in MESSAGES or self._handlers.get(command.type_name) is None:
+            raise RuntimeError(f"{command.type_name} cannot be a timer's: it is no command that {self.service} takes")
+        if command.key != delivery.key:
+            raise RuntimeError(
+                f"a timer for {command.key} was set while deciding about {delivery.key}: its lane is not held; send a "
+                "command about it to your own topic and set the timer there"
+            )
 
     def _answer(self, delivery: Delivery, outcome: Outcome) -> list[Message]:
         """Over Kafka every command is answered, so that it is known to be done: refusals are facts, too."""
@@ -277,8 +257,11 @@ class Processor:
         }
         if isinstance(outcome, Refused) and self._rejected is not None:
             return [self._rejected.model_validate({**about, "code": outcome.code, "detail": outcome.detail})]
-        if isinstance(outcome, Unchanged) and self._unchanged is not None:
-            return [self._unchanged.model_validate({**about, "detail": outcome.detail})]
+        if not isinstance(outcome, Refused) and self._unchanged is not None:
+            # Nothing said by a handler that had nothing to say is no answer: read again after months, the same command
+            # would be decided anew, on what has become of things since.
+            detail = outcome.detail if isinstance(outcome, Unchanged) else "there was nothing left to do"
+            return [self._unchanged.model_validate({**about, "detail": detail})]
         return []
 
     def delivery(self, command: Message, identifier: str | None = None, correlation_id: str = "",
@@ -293,45 +276,9 @@ class Processor:
         return Delivery(envelope, command.key, command)
 
 
-class _Known(NamedTuple):
-    """What the database says about a batch before it is decided."""
-
-    positions: dict[tuple[str, int], int]
-    done: set[str]
-    seen: dict[tuple[str, str], int]
-    parked: set[str]
-
-
 PARKED = Refused(
     "conflict",
     "parked",
     "something that came before could not be handled; an operator was told, try again when it is resolved",
 )
 """The answer over HTTP while a key is parked. It passes, so it is never kept for an Idempotency-Key."""
-
-
-def _move_streams_seen(connection: Connection, moved: dict[tuple[str, str], int]) -> None:
-    sources, keys = zip(*moved, strict=True)
-    connection.execute(
-        "INSERT INTO streams_seen (source, key, version) "
-        "SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[]) "
-        "ON CONFLICT (source, key) DO UPDATE SET version = excluded.version",
-        (text_array(sources), text_array(keys), bigint_array(moved.values())),
-    )
-
-
-def _move_positions(connection: Connection, positions: dict[tuple[str, int], int], topic_ids: dict[str, str]) -> None:
-    topics, partitions = zip(*positions, strict=True)
-    connection.execute(
-        "INSERT INTO consumer_positions AS p (topic, partition, topic_id, next_offset) "
-        "SELECT * FROM unnest(%s::text[], %s::integer[], %s::text[], %s::bigint[]) "
-        "ON CONFLICT (topic, partition) DO UPDATE SET "
-        # An owner that was overtaken must not move the position back.
-        "next_offset = greatest(p.next_offset, excluded.next_offset)",
-        (
-            text_array(topics),
-            bigint_array(partitions),
-            text_array([topic_ids.get(topic, "") for topic in topics]),
-            bigint_array(positions.values()),
-        ),
-    )

@@ -21,6 +21,7 @@ from services.runtime import event_log
 from services.runtime.database import Connection
 from services.runtime.event_log import Line
 from services.runtime.lanes import lane_of
+from services.runtime.postgres import PostgresTransaction
 from services.runtime.processor import NOT_TRANSIENT, TRANSIENT, Processor
 from services.runtime.records import Record, version_of
 from services.runtime.worker import read_envelope, read_record
@@ -195,7 +196,9 @@ def discard(
             message_type=parked.headers.get("ce_type", ""), parked_reason=parked.reason, reason=reason,
             discarded_by=by, skipped_versions=skipped,
         )  # fmt: skip
-        event_log.append(connection, [Line(fact, fact.discard_id, now, fact.discard_id, "", None, "")])
+        event_log.append(
+            PostgresTransaction(connection), [Line(fact, fact.discard_id, now, fact.discard_id, "", None, "")]
+        )
         (left,) = connection.execute(
             "SELECT count(*) FROM parked_messages WHERE key = %s", (parked.key,)
         ).fetchone() or (0,)
@@ -252,7 +255,7 @@ def _handle(connection: Connection, processor: Processor, parked: Parked) -> boo
     delivery = read_record(parked.record)
     if delivery.message.is_command and _is_answered(connection, envelope.id):
         return False
-    processor.settle(connection, delivery)
+    processor.settle(PostgresTransaction(connection), delivery)
     if version:
         _see(connection, envelope.source, parked.key, version)
     return True

@@ -9,25 +9,25 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 import psycopg
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaRecord
 
 from schemas.catalogue import TOPICS
 from schemas.envelope import CONTENT_TYPE, SPEC_VERSION, rfc3339
-from services.runtime import metrics
-from services.runtime.bulk import bigint_array
+from services.runtime import event_log, metrics
 from services.runtime.clock import Clock
-from services.runtime.database import Connection
-from services.runtime.event_log import CHANNEL, Logged, read
+from services.runtime.event_log import Logged
+from services.runtime.kafka import Broker, Partition
 from services.runtime.lanes import lane_of
+from services.runtime.storage import Log
 
 logger = logging.getLogger(__name__)
 
-_LEADER_LOCK = (7021, 2)
 CHUNK = 2_000
 """Most lines in doubt after a crash; large enough that the producer's own batches fill."""
 _WAKE_S = 1.0
@@ -38,8 +38,6 @@ _TAIL_STEP = 200
 _FLUSH_S = 30.0
 _ARRIVE_S = 5.0
 
-Partition = tuple[str, int]
-
 
 class LogAheadError(RuntimeError):
     """Kafka holds numbers that this database never gave, or gave to others: it was restored from an older backup."""
@@ -48,12 +46,14 @@ class LogAheadError(RuntimeError):
 class Relay(threading.Thread):
     """Publishes one service's event log until stopped. `failure` holds what ended it, if anything did."""
 
-    def __init__(self, service: str, database_url: str, bootstrap: str, clock: Clock) -> None:
+    def __init__(
+        self, service: str, open_log: Callable[[], AbstractContextManager[Log]], broker: Broker, clock: Clock
+    ) -> None:
         super().__init__(name=f"{service}-relay", daemon=True)
         self.failure: BaseException | None = None
         self._service = service
-        self._url = database_url
-        self._brokers = bootstrap
+        self._open_log = open_log
+        self._broker = broker
         self._clock = clock
         self._stopping = threading.Event()
 
@@ -64,13 +64,14 @@ class Relay(threading.Thread):
     def run(self) -> None:
         while not self._stopping.is_set():
             try:
-                with psycopg.connect(self._url, autocommit=True) as connection:
-                    self._lead(connection)
+                with self._open_log() as log:
+                    self._lead(log)
             except LogAheadError as error:
                 logger.exception("the relay stopped")
                 self.failure = error
                 return
             except (psycopg.OperationalError, KafkaException) as error:
+                # Each beginning has a producer of its own, so one that died for good is left behind here, too.
                 logger.warning("the relay begins again: %s", error)
                 self._stopping.wait(_AGAIN_S)
             except Exception as error:
@@ -81,41 +82,45 @@ class Relay(threading.Thread):
             finally:
                 metrics.RELAY_LEADER.set(0)
 
-    def _lead(self, connection: Connection) -> None:
-        while not _leads(connection):
+    def compare(self) -> None:
+        """Whether the log has all that Kafka holds of it; waits for a broker or a database that is away.
+
+        Raises LogAheadError.
+        """
+        while not self._stopping.is_set():
+            try:
+                with self._open_log() as log:
+                    self._written(log, log.cursor(self._service))
+            except (psycopg.OperationalError, KafkaException) as error:
+                logger.warning("the log is compared with the topics again: %s", error)
+                self._stopping.wait(_AGAIN_S)
+            else:
+                return
+
+    def _lead(self, log: Log) -> None:
+        while not log.lead():
             if self._stopping.wait(_ASIDE_S):
                 return
         metrics.RELAY_LEADER.set(1)
-        connection.execute(f"LISTEN {CHANNEL}")
-        cursor = self._cursor(connection)
-        written = self._written(connection, cursor)
-        producer = _Acknowledged(self._brokers)
+        cursor = log.cursor(self._service)
+        written = self._written(log, cursor)
+        producer = _Acknowledged(self._broker)
         try:
-            self._follow(connection, producer, cursor, written)
+            self._follow(log, producer, cursor, written)
         finally:
             producer.discard()
 
-    def _follow(
-        self, connection: Connection, producer: "_Acknowledged", cursor: int, written: dict[Partition, int]
-    ) -> None:
+    def _follow(self, log: Log, producer: "_Acknowledged", cursor: int, written: dict[Partition, int]) -> None:
         while True:
-            lines = read(connection, cursor, CHUNK)
+            lines = event_log.read(log, cursor, CHUNK)
             if lines:
                 self._publish(producer, lines, written)
                 cursor = lines[-1].sequence
-                connection.execute("UPDATE relay_cursor SET sequence = %s WHERE relay = %s", (cursor, self._service))
+                log.move_cursor(self._service, cursor)
             elif self._stopping.is_set():
                 return
             else:
-                for _ in connection.notifies(timeout=_WAKE_S, stop_after=1):
-                    pass
-
-    def _cursor(self, connection: Connection) -> int:
-        # The cursor may be lost in a crash of the database: the tails make up for it.
-        connection.execute("SET synchronous_commit = off")
-        connection.execute("INSERT INTO relay_cursor VALUES (%s, 0) ON CONFLICT (relay) DO NOTHING", (self._service,))
-        row = connection.execute("SELECT sequence FROM relay_cursor WHERE relay = %s", (self._service,)).fetchone()
-        return int(row[0]) if row else 0
+                log.wait(_WAKE_S)
 
     def _publish(self, producer: "_Acknowledged", lines: Sequence[Logged], written: dict[Partition, int]) -> None:
         counted: Counter[str] = Counter()
@@ -130,30 +135,25 @@ class Relay(threading.Thread):
             metrics.RELAYED.labels(topic).inc(count)
         metrics.RELAY_DELAY.observe(max(0.0, (self._clock.now() - lines[0].time).total_seconds()))
 
-    def _written(self, connection: Connection, cursor: int) -> dict[Partition, int]:
+    def _written(self, log: Log, cursor: int) -> dict[Partition, int]:
         """For each partition that lines beyond the cursor go to: the last number Kafka holds of ours.
 
         All lines beyond it, not one chunk: the database may have lost several moves of the cursor in a crash.
         """
-        doubtful = connection.execute("SELECT DISTINCT topic, key FROM event_log WHERE sequence > %s", (cursor,))
-        partitions = {(topic, lane_of(key)) for topic, key in doubtful.fetchall()}
+        partitions = {(topic, lane_of(key)) for topic, key in log.places_after(cursor)}
         partitions |= {
             (topic.name, partition)
             for topic in TOPICS
             if self._service in topic.producers and topic.name.endswith(".events")
             for partition in range(topic.partitions)
         }
-        written = last_numbers(self._brokers, self._service, partitions)
-        self._compare(connection, written)
+        written = last_numbers(self._broker, self._service, partitions)
+        self._compare(log, written)
         return {partition: number for partition, (number, _) in written.items()}
 
-    def _compare(self, connection: Connection, written: dict[Partition, tuple[int, str]]) -> None:
+    def _compare(self, log: Log, written: dict[Partition, tuple[int, str]]) -> None:
         """Whether what Kafka holds is what the log holds. Raises LogAheadError."""
-        rows = connection.execute(
-            "SELECT sequence, event_id FROM event_log WHERE sequence = ANY(%s::bigint[])",
-            (bigint_array(number for number, _ in written.values()),),
-        )
-        ours: dict[int, str] = dict(rows.fetchall())
+        ours = log.event_ids(number for number, _ in written.values())
         for (topic, partition), (number, event_id) in written.items():
             if ours.get(number) != event_id:
                 raise LogAheadError(
@@ -163,12 +163,7 @@ class Relay(threading.Thread):
                 )
 
 
-def _leads(connection: Connection) -> bool:
-    row = connection.execute("SELECT pg_try_advisory_lock(%s::integer, %s::integer)", _LEADER_LOCK).fetchone()
-    return bool(row and row[0])
-
-
-def last_numbers(bootstrap: str, source: str, partitions: set[Partition]) -> dict[Partition, tuple[int, str]]:
+def last_numbers(broker: Broker, source: str, partitions: set[Partition]) -> dict[Partition, tuple[int, str]]:
     """The highest `ce_sequence` of a source in each partition, with its `ce_id`; none where it has none.
 
     Read backwards: on a topic with several producers the last record may be another's, so windows of growing size
@@ -176,13 +171,13 @@ def last_numbers(bootstrap: str, source: str, partitions: set[Partition]) -> dic
     """
     if not partitions:
         return {}
-    consumer = Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": f"tail-{source}", "enable.auto.commit": False,
-         "auto.offset.reset": "error", "enable.partition.eof": True, "fetch.wait.max.ms": 10}
+    consumer = broker.consumer(
+        {"group.id": f"tail-{source}", "enable.auto.commit": False, "auto.offset.reset": "error",
+         "enable.partition.eof": True, "fetch.wait.max.ms": 10}
     )  # fmt: skip
     found: dict[Partition, tuple[int, str]] = {}
     try:
-        ends = {p: consumer.get_watermark_offsets(TopicPartition(*p), timeout=10) for p in sorted(partitions)}
+        ends = broker.watermarks(sorted(partitions))
         windows = {p: (max(low, high - _TAIL_STEP), high) for p, (low, high) in ends.items() if high > low}
         while windows:
             found.update(_highest(consumer, source, windows))
@@ -228,13 +223,12 @@ def _highest(
 class _Acknowledged:
     """An idempotent producer whose records count only when all in-sync replicas have them."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, broker: Broker) -> None:
         self._error: KafkaError | None = None
         self._time: datetime | None = None
         self._time_text = ""
-        self._producer = Producer(
+        self._producer = broker.producer(
             {
-                "bootstrap.servers": bootstrap,
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 1,

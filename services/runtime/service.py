@@ -1,4 +1,4 @@
-"""A service's life: settings, migrations, the worker, the relay, HTTP, and a graceful end."""
+"""A service's life: settings, migrations, the worker, the timers, the relay, HTTP, and a graceful end."""
 
 import gc
 import logging
@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -22,9 +23,12 @@ from services.runtime.database import migrate, open_engine
 from services.runtime.handlers import Handlers
 from services.runtime.http import Gate, build_app
 from services.runtime.ids import IdSource
+from services.runtime.kafka import Kafka
+from services.runtime.postgres import Postgres, open_log
 from services.runtime.processor import Processor
-from services.runtime.relay import Relay
+from services.runtime.relay import LogAheadError, Relay
 from services.runtime.settings import Settings
+from services.runtime.timers import Timers
 from services.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -69,6 +73,9 @@ class Service:
     folder: Path
     settings: Callable[[], Settings] = Settings
     parts: Callable[[Runtime], Sequence[Part]] = lambda runtime: ()
+    compares_first: bool = False
+    """Of a service that acts outside of its database: before it takes or asks anything, its log is compared with the
+    topics. A database that was restored from a backup would have it do once more what it has done."""
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT: drain, flush, leave the group. Exits with 1 when a part failed."""
@@ -86,9 +93,12 @@ class Service:
             sys.exit(f"{self.name} cannot reach its database tranche_{self.name}: {str(error).splitlines()[0]}")
         engine = open_engine(url)
         clock = clock_from(settings.clock_file)
-        processor = Processor(self.name, self.handlers, engine, clock, IdSource())
-        worker = Worker(settings, self.topics, processor, engine)
-        relay = Relay(self.name, url, settings.kafka_bootstrap, clock)
+        database = Postgres(engine)
+        processor = Processor(self.name, self.handlers, database, clock, IdSource())
+        broker = Kafka(settings.kafka_bootstrap)
+        worker = Worker(settings, self.topics, processor, broker)
+        relay = Relay(self.name, partial(open_log, url), broker, clock)
+        timers = Timers(self.name, database, clock, settings.timer_poll_s, settings.timer_batch_size)
         own = self.parts(Runtime(settings, engine, clock, processor, lambda: worker.lanes))
 
         def ready() -> dict[str, bool]:
@@ -98,35 +108,42 @@ class Service:
         app.state.parts = own
         for router in self.routes:
             app.include_router(router)
+        if self.compares_first:
+            try:
+                relay.compare()
+            except LogAheadError as error:
+                sys.exit(f"{self.name} does not start: {error} `tranche recover {self.name}` brings it there.")
         # The worker is stopped first and the relay last, so that everything decided is published.
-        self._live(settings, app_server(app, settings), [worker, *own, relay])
+        live(settings, app_server(app, settings), [worker, *own, timers, relay])
         engine.dispose()
-        failures = [part.failure for part in (worker, *own, relay) if part.failure is not None]
+        failures = [part.failure for part in (worker, *own, timers, relay) if part.failure is not None]
         if failures:
             sys.exit(f"{self.name} stopped: {failures[0]}")
 
-    def _live(self, settings: Settings, server: uvicorn.Server, parts: Sequence[Part]) -> None:
-        # What is loaded by now stays; a batch makes thousands of short-lived objects without cycles, so collecting
-        # at every 700 of them only costs (6 % of the worker's time, measured).
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
-        for part in parts:
-            part.start()
-        ended = threading.Event()
 
-        def watch() -> None:
-            while not ended.wait(_WATCH_S):
-                if any(part.failure is not None for part in parts):
-                    server.should_exit = True
-                    return
+def live(settings: Settings, server: uvicorn.Server, parts: Sequence[Part]) -> None:
+    """Start the parts, serve until SIGTERM, SIGINT or the failure of a part, then stop the parts in their order."""
+    # What is loaded by now stays; a batch makes thousands of short-lived objects without cycles, so collecting
+    # at every 700 of them only costs (6 % of the worker's time, measured).
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    for part in parts:
+        part.start()
+    ended = threading.Event()
 
-        threading.Thread(target=watch, name="watch", daemon=True).start()
-        logger.info("serves http://%s:%d", settings.http_host, settings.http_port)
-        server.run()  # returns at SIGTERM, SIGINT or should_exit, when open calls are answered
-        ended.set()
-        for part in parts:
-            part.stop()
-            part.join(_END_S)
+    def watch() -> None:
+        while not ended.wait(_WATCH_S):
+            if any(part.failure is not None for part in parts):
+                server.should_exit = True
+                return
+
+    threading.Thread(target=watch, name="watch", daemon=True).start()
+    logger.info("serves http://%s:%d", settings.http_host, settings.http_port)
+    server.run()  # returns at SIGTERM, SIGINT or should_exit, when open calls are answered
+    ended.set()
+    for part in parts:
+        part.stop()
+        part.join(_END_S)
 
 
 class _Server(uvicorn.Server):

@@ -32,9 +32,18 @@ class Settings(BaseSettings):
     """Longest wait for a first message; a batch is never waited for to fill."""
     projection_wait_s: float = 2.0
     """How long a call waits for a fact that is on its way before it answers 404."""
+    timer_poll_s: Annotated[float, Field(gt=0, le=60)] = 0.25
+    """How often each replica looks for due timers: one read of an index when there are none."""
+    timer_batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """Most timers fired in one transaction."""
     log_level: str = "INFO"
 
     def database_of(self, service: str) -> str:
         """The address of a service's own database."""
-        server, _, parameters = self.database_url.partition("?")
-        return f"{server.rstrip('/')}/tranche_{service}" + (f"?{parameters}" if parameters else "")
+        return database_on(self.database_url, f"tranche_{service}")
+
+
+def database_on(server: str, name: str) -> str:
+    """The address of a database on a server, whose own address names none; it may have parameters (`?sslmode=...`)."""
+    where, _, parameters = server.partition("?")
+    return f"{where.rstrip('/')}/{name}" + (f"?{parameters}" if parameters else "")

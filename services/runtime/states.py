@@ -38,7 +38,7 @@ class StateTable:
 
     Raises ValueError naming every fault: two edges for one question, a state that cannot be reached, a
     terminal state that is left, a state without a way out that is not terminal, a type name that is not in
-    the catalogue.
+    the catalogue, a reason to be silent where something is said.
     """
 
     name: str
@@ -47,6 +47,8 @@ class StateTable:
     terminal: tuple[str, ...]
     """States for good: an edge may lead back to the same state, never out of it."""
     edges: tuple[Edge, ...]
+    silent: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Why nothing is said, by the trigger of the edges that say nothing."""
     _by_question: Mapping[tuple[str, str, str], Edge] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +99,8 @@ class StateTable:
                 yield f"{state} is never left and is not terminal"
         for edge in self.edges:
             yield from _faults_of_names(edge)
+        quiet = {edge.trigger for edge in self.edges if edge.emits is None}
+        yield from (f"no edge is silent about {trigger}" for trigger in self.silent if trigger not in quiet)
 
     def _reached(self) -> set[str]:
         reached = {self.initial}

@@ -137,3 +137,20 @@ http_requests = Table(
     Column("answered_at", DateTime(timezone=True), nullable=False),
     comment="Answers by Idempotency-Key, written in the transaction of the effect.",
 )
+
+timers = Table(
+    "timers",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("due_at", DateTime(timezone=True), nullable=False, index=True),
+    Column("command_id", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("correlation_id", Text, nullable=False),
+    Column("causation_id", Text, nullable=False),
+    Column("traceparent", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    comment="Commands that this service gives itself when they are due: moved to the event log, once (ADR 0005).",
+)

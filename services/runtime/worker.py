@@ -14,12 +14,12 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaRecord
 from psycopg import OperationalError as PsycopgOperationalError
-from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError as SqlalchemyOperationalError
 
 from schemas.base import IDENTIFIER
 from schemas.envelope import Envelope, UnreadableRecordError, read_body, read_headers
 from services.runtime import metrics
+from services.runtime.kafka import Broker, is_dead
 from services.runtime.positions import PositionLostError, beginnings, topic_ids
 from services.runtime.processor import NOT_TRANSIENT, TRANSIENT, Batch, Processor
 from services.runtime.records import Delivery, Record, Unreadable
@@ -38,13 +38,13 @@ T = TypeVar("T")
 
 
 class _LetGoError(Exception):
-    """The worker is to stop while the database is in trouble: the batch in hand is left to the next owner."""
+    """The worker is to stop while database or broker is in trouble: what is in hand is left to the next owner."""
 
 
 class Worker(threading.Thread):
     """Consumes a service's topics until stopped. `failure` holds what ended it, if anything did."""
 
-    def __init__(self, settings: Settings, topics: Sequence[str], processor: Processor, engine: Engine) -> None:
+    def __init__(self, settings: Settings, topics: Sequence[str], processor: Processor, broker: Broker) -> None:
         super().__init__(name=f"{processor.service}-worker", daemon=True)
         self.failure: BaseException | None = None
         self.assigned = threading.Event()
@@ -53,7 +53,7 @@ class Worker(threading.Thread):
         self._settings = settings
         self._topics = list(topics)
         self._processor = processor
-        self._engine = engine
+        self._broker = broker
         self._stopping = threading.Event()
         self._ids: dict[str, str] = {}
         self._lag_at = 0.0
@@ -69,24 +69,32 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._ids = topic_ids(self._settings.kafka_bootstrap, self._topics)
+            self._ids = self._retrying(lambda: topic_ids(self._broker, self._topics))
             consumer = self._consumer()
             try:
-                consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
-                while not self._stopping.is_set():
-                    self._step(consumer)
+                self._consume(consumer)
             finally:
                 consumer.close()  # leaves the group at once, so that others take over without waiting
         except _LetGoError:
-            logger.warning("stopped while the database was away")
+            logger.warning("stopped while the database or the broker was away")
         except Exception as error:
             logger.exception("the worker stopped")
             self.failure = error
 
+    def _consume(self, consumer: Consumer) -> None:
+        try:
+            consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
+            while not self._stopping.is_set():
+                self._step(consumer)
+        except _LetGoError:
+            raise
+        except Exception as error:
+            self.failure = error  # known before the client closes: one that is dead may take long over that
+            raise
+
     def _consumer(self) -> Consumer:
-        return Consumer(
+        return self._broker.consumer(
             {
-                "bootstrap.servers": self._settings.kafka_bootstrap,
                 "group.id": self._processor.service,
                 "group.protocol": "consumer",  # KIP-848: the broker assigns, nobody stops for a rebalance
                 "group.remote.assignor": "range",  # one lane, one owner
@@ -102,8 +110,9 @@ class Worker(threading.Thread):
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:
             # Asked anew: a topic that is made again while we run is assigned anew, under another id.
-            self._ids |= topic_ids(self._settings.kafka_bootstrap, {p.topic for p in partitions})
-            begin = self._retrying(lambda: beginnings(self._engine, consumer, partitions, self._ids))
+            self._ids |= self._retrying(lambda: topic_ids(self._broker, {p.topic for p in partitions}))
+            database = self._processor.database
+            begin = self._retrying(lambda: beginnings(database, self._broker, partitions, self._ids))
             consumer.incremental_assign(begin)
         except PositionLostError as error:
             # An exception in a callback surfaces in poll(); keep the first one, which says what to do.
@@ -163,7 +172,7 @@ class Worker(threading.Thread):
     def _judge(self, error: KafkaError) -> None:
         if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             raise PositionLostError(f"Kafka does not hold the next record any more: {error.str()}")
-        if error.fatal():
+        if is_dead(error):
             raise KafkaException(error)
         logger.warning("kafka: %s", error.str())
 
@@ -200,6 +209,8 @@ class Worker(threading.Thread):
             except NOT_TRANSIENT:
                 raise
             except _TRANSIENT as error:
+                if isinstance(error, KafkaException) and is_dead(error.args[0]):
+                    raise
                 if self._stopping.is_set():
                     # Nothing was committed and nothing after it may be: the next owner reads the same records.
                     raise _LetGoError from error

@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 
 from schemas.base import Message
 from services.runtime.bulk import Entity
-from services.runtime.database import Connection
+from services.runtime.storage import Transaction
+from services.runtime.timers import Timer
 
 R = TypeVar("R")
 M = TypeVar("M", bound=Message)
@@ -32,8 +33,8 @@ class Load(Generic[M]):
 class Workspace:
     """The rows of one transaction. Not shared between threads."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
         self._rows: dict[Entity[Any], dict[Any, Any]] = {}
         self._fetched: dict[Entity[Any], dict[str, set[str]]] = {}
         """By entity and column: the values that the database was asked for."""
@@ -43,8 +44,9 @@ class Workspace:
         self._changed: dict[Entity[Any], dict[Any, Any]] = {}
         self._appended: dict[Entity[Any], list[Any]] = {}
         self.writes = 0
-        """Counts puts, appends and emits: a refusal must leave it as it was."""
+        """Counts puts, appends, emits and timers: a refusal must leave it as it was."""
         self._woken: set[str] = set()
+        self._timers: list[Timer] = []
 
     def fetch(self, entity: Entity[Any], column: str, values: Iterable[str]) -> None:
         """Load all rows whose `column` is one of `values`, unless that was done before."""
@@ -57,7 +59,7 @@ class Workspace:
         rows = self._rows.setdefault(entity, {})
         stored = self._stored.setdefault(entity, set())
         key_of = entity.key_of
-        for record in entity.select(self._connection, column, missing):
+        for record in self._transaction.select(entity, column, missing):
             key = key_of(record)
             stored.add(key)
             if key not in rows:  # what this transaction wrote is newer
@@ -114,6 +116,10 @@ class Workspace:
         """NOTIFY a channel with the commit."""
         self._woken.add(channel)
 
+    def set_timer(self, timer: Timer) -> None:
+        """Set a timer, in place of the one with the same key and name."""
+        self._timers.append(timer)
+
     def flush(self) -> None:
         """Send every write to the database, a statement or two for each table."""
         for entity, records in self._changed.items():
@@ -121,10 +127,12 @@ class Workspace:
             new = [record for key, record in records.items() if key not in stored]
             known = [record for key, record in records.items() if key in stored]
             if new:
-                entity.copy(self._connection, new)
+                self._transaction.insert(entity, new)
             if known:
-                entity.update(self._connection, known)
+                self._transaction.update(entity, known)
         for entity, appended in self._appended.items():
-            entity.copy(self._connection, appended)
+            self._transaction.insert(entity, appended)
+        if self._timers:
+            self._transaction.set_timers(self._timers)
         for channel in sorted(self._woken):
-            self._connection.execute("SELECT pg_notify(%s, '')", (channel,))
+            self._transaction.wake(channel)

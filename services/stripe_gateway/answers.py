@@ -3,7 +3,7 @@
 The one place that maps them (STRIPE.md 2.5). Statuses and codes decide, never the wording of a message.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -77,6 +77,25 @@ _TRANSFER_DECLINES = frozenset(
 )
 """Nothing moved, and payouts knows what to do: try later, or wait for the account."""
 
+_REFUND_DECLINES = frozenset(
+    {
+        "amount_too_large",
+        "balance_insufficient",
+        "charge_already_refunded",
+        "charge_disputed",
+        "charge_not_refundable",
+        "insufficient_funds",
+        "refund_disputed_payment",
+    }
+)
+"""Nothing moved, and asking again would not help: the charge is disputed, or has nothing left to give back."""
+
+_REVERSAL_DECLINES = frozenset({"amount_too_large", "balance_insufficient", "insufficient_funds"})
+"""Nothing moved: the trainer's balance does not cover it, or the transfer has no more left to reverse."""
+
+_MORE_THAN_IS_LEFT = frozenset({"create_refund", "reverse_transfer"})
+"""Of these, Stripe refuses a sum that is larger than what is left by naming the parameter, without a code."""
+
 _INTENT_CALLS = frozenset({"confirm_payment_intent", "authenticate_payment_intent"})
 
 
@@ -92,6 +111,8 @@ def judge(error: StripeError, operation: str = "", *, on_behalf: bool = False) -
     code = str(details.get("code") or error.code or (details.get("type") if status == 400 else "") or "")
     if code == "invalid_request_error":
         code = ""
+    if not code and status == 400 and operation in _MORE_THAN_IS_LEFT and details.get("param") == "amount":
+        code = "amount_too_large"
     judged = Judged(
         _verdict(status, code, details, error, operation, on_behalf=on_behalf),
         code,
@@ -110,9 +131,7 @@ def judge(error: StripeError, operation: str = "", *, on_behalf: bool = False) -
         charge_id=_id(details.get("charge")),
         payment_method_id=_id(details.get("payment_method")),
     )
-    return Judged(
-        judged.verdict, judged.code, judged.message, judged.http_status, judged.request_id, judged.param, trouble
-    )
+    return replace(judged, trouble=trouble)
 
 
 def _verdict(
@@ -146,9 +165,16 @@ def _of_a_refusal(code: str, param: str, operation: str) -> Verdict:
         # The card is gone or was never set up for this: as a decline, another one helps.
         if param == "payment_method" or code.startswith("payment_method_"):
             return Verdict.DECLINE
-    if operation == "create_transfer" and code in _TRANSFER_DECLINES:
-        return Verdict.DECLINE
-    return Verdict.PARK
+    if operation == "cancel_payment_intent" and code in _STATE_CODES:
+        return Verdict.LOOK
+    return Verdict.DECLINE if code in _DECLINES.get(operation, ()) else Verdict.PARK
+
+
+_DECLINES = {
+    "create_refund": _REFUND_DECLINES,
+    "create_transfer": _TRANSFER_DECLINES,
+    "reverse_transfer": _REVERSAL_DECLINES,
+}
 
 
 def _details(error: StripeError) -> dict[str, Any]:

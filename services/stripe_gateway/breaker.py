@@ -1,13 +1,15 @@
 """Whether Stripe is there at all: after so many tries in a row without an answer, only one at a time finds out.
 
-A try that Stripe answers, be it with a no, ends it. Nothing is lost or marked as failed meanwhile: calls wait.
+A try that Stripe answers, be it with a no, ends it. Nothing is lost or marked as failed meanwhile: calls wait. Stripe's
+own errors (5xx) count only so often of one and the same call: it may be that call alone which Stripe cannot do.
 """
 
-import asyncio
 import logging
+from collections import Counter
 
 from services.stripe_gateway import metrics
 from services.stripe_gateway.settings import GatewaySettings
+from services.stripe_gateway.turnstile import Turnstile
 
 logger = logging.getLogger(__name__)
 
@@ -18,50 +20,38 @@ class Breaker:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self._failures = 0
-        self._probes = 0
-        self._probe_at = 0.0
-        self._closed = asyncio.Event()
-        self._closed.set()
+        self._of_one: Counter[str] = Counter()
+        self._turnstile = Turnstile(settings)
         metrics.CIRCUIT_OPEN.set(0)
 
     @property
-    def is_open(self) -> bool:
+    def is_down(self) -> bool:
         """Whether Stripe is taken to be down."""
-        return not self._closed.is_set()
+        return not self._turnstile.is_open
 
     async def wait(self) -> None:
         """Through at once while Stripe answers; else until it does, or until it is this one's turn to find out."""
-        loop = asyncio.get_running_loop()
-        while self.is_open:
-            wait_s = self._probe_at - loop.time()
-            if wait_s <= 0:
-                # The others wait for what this one finds; should it never tell, another has its turn after that time.
-                self._probe_at = loop.time() + self._settings.stripe_timeout_s + 1.0
-                return
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._closed.wait()
-            except TimeoutError:
-                continue
+        await self._turnstile.wait()
 
     def answered(self) -> None:
         """Stripe is there."""
-        self._failures = self._probes = 0
-        if self.is_open:
+        self._failures = 0
+        self._of_one.clear()
+        if self.is_down:
             logger.warning("Stripe answers again")
-            self._closed.set()
+            self._turnstile.open()
             metrics.CIRCUIT_OPEN.set(0)
 
-    def failed(self, reason: str) -> None:
-        """No answer, or a 5xx."""
+    def failed(self, reason: str, one: str = "") -> None:
+        """No answer, or a 5xx; `one`: the call that Stripe answered with a 5xx."""
+        if one and not self.is_down:
+            self._of_one[one] += 1
+            if self._of_one[one] > self._settings.stripe_breaker_of_one:
+                return
         self._failures += 1
         if self._failures < self._settings.stripe_breaker_failures:
             return
-        if not self.is_open:
+        if not self.is_down:
             logger.error("Stripe does not answer (%s): calls wait, one at a time finds out", reason)
-            self._closed.clear()
             metrics.CIRCUIT_OPEN.set(1)
-        most_s = self._settings.stripe_backoff_most_s
-        pause_s = min(most_s, self._settings.stripe_backoff_first_s * 2**self._probes)
-        self._probes = min(self._probes + 1, 20)
-        self._probe_at = asyncio.get_running_loop().time() + pause_s
+        self._turnstile.shut()

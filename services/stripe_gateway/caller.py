@@ -9,18 +9,15 @@ import asyncio
 import json
 import logging
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 from stripe import StripeClient
 
-from schemas.envelope import Envelope
-from services.runtime.bulk import bigint_array, text_array
 from services.runtime.clock import Clock
-from services.runtime.database import Connection, borrowed
 from services.runtime.decisions import Refused as RefusedOutcome
 from services.runtime.records import Delivery
 from services.runtime.service import Runtime
-from services.stripe_gateway import handlers, metrics, reads
+from services.stripe_gateway import handlers, metrics, platform_account, reads
 from services.stripe_gateway.answers import Judged, Verdict
 from services.stripe_gateway.calls import send
 from services.stripe_gateway.keyed import Keyed
@@ -28,11 +25,12 @@ from services.stripe_gateway.line import Line, TroubleError
 from services.stripe_gateway.listener import AGAIN_S, DATABASE_TROUBLE, woken
 from services.stripe_gateway.local_commands import RecordAccount, RecordAnswer
 from services.stripe_gateway.looks import Look, look
-from services.stripe_gateway.readings import Answer, Answered, CardTrouble, Declined, Unanswered
+from services.stripe_gateway.readings import Answer, Answered, CardTrouble, Declined, IntentReading, Reading, Unanswered
 from services.stripe_gateway.recorder import NotRecordedError, Recorder
-from services.stripe_gateway.records import Attempt, Record
+from services.stripe_gateway.records import Attempt, Intent, Record
 from services.stripe_gateway.settings import GatewaySettings
 from services.stripe_gateway.translate import UnexpectedObjectError
+from services.stripe_gateway.worklist import WorkList
 
 logger = logging.getLogger(__name__)
 
@@ -41,34 +39,53 @@ _GUARD_S = 0.5
 _OBSERVE_S = 2.0
 _MOST_LOOKS = 2
 """Looks that find nothing while Stripe goes on answering 5xx: then an operator must see it."""
+_DONE_ANEW = frozenset({"create_account"})
+"""v2 executes a request that it answered with an error once more, under the same key (STRIPE.md 2.3): after a try that
+may have been executed we look first."""
 _V2_KEY_LIFE = timedelta(days=29)
 """Stripe keeps v2 keys for 30 days, v1 keys for one."""
-_COLUMNS = ", ".join(handlers.ATTEMPTS.names)
+
+
+class _TooLateError(Exception):
+    """A call became old while it waited for its turn."""
 
 
 class Caller:
     """Runs the open calls of this replica's lanes. Belongs to one event loop."""
 
     def __init__(
-        self, runtime: Runtime, settings: GatewaySettings, client: StripeClient, line: Line, recorder: Recorder
+        self,
+        runtime: Runtime,
+        work_list: WorkList,
+        settings: GatewaySettings,
+        client: StripeClient,
+        line: Line,
+        recorder: Recorder,
     ) -> None:
         self._runtime = runtime
+        self._work_list = work_list
         self._clock: Clock = runtime.clock
         self._client = client
         self._line = line
         self._recorder = recorder
         self._look_after = timedelta(seconds=settings.stripe_look_after_s)
         self._server_errors = settings.stripe_server_errors
+        self._lanes: frozenset[int] = frozenset()
+        self._ours_since = self._clock.now()
+        """What was opened before may have been tried by another: a process that died, or the lane's last owner."""
         self._keyed: Keyed[Attempt] = Keyed(self._work)
 
     async def run(self, wake: asyncio.Event) -> None:
         """Until cancelled."""
         while True:
             lanes = self._runtime.lanes()
+            if lanes != self._lanes:
+                self._lanes, self._ours_since = lanes, self._clock.now()
             in_hand = self._keyed.in_hand
             try:
                 if lanes and len(in_hand) < MOST_IN_HAND:
-                    for attempt in await asyncio.to_thread(self._open_calls, lanes, in_hand):
+                    most = MOST_IN_HAND - len(in_hand)
+                    for attempt in await asyncio.to_thread(self._work_list.open_calls, lanes, in_hand, most):
                         self._keyed.add(attempt.key, attempt.attempt_id, attempt)
             except DATABASE_TROUBLE as error:
                 logger.warning("looking for open calls again: %s", error)
@@ -84,7 +101,7 @@ class Caller:
         while True:
             metrics.OPEN.set(len(self._keyed.in_hand))
             try:
-                opened_at, unknown = await asyncio.to_thread(self._figures)
+                opened_at, unknown = await asyncio.to_thread(self._work_list.figures)
             except DATABASE_TROUBLE:
                 logger.debug("no figures now")  # whoever works says it louder
             else:
@@ -105,25 +122,42 @@ class Caller:
 
     async def write_down(self, attempt: Attempt, answer: Answer) -> None:
         """Close a call and tell what its answer means, in one transaction. Raises NotRecordedError."""
+        if isinstance(answer, Answered) and answer.reading.kind == "intent" and answer.reading.status == "succeeded":
+            await self._compare_sums(attempt, answer.reading)
         outcome = await self._recorder.record(self._delivery(attempt, answer))
         if isinstance(outcome, RefusedOutcome):
             raise NotRecordedError(f"{attempt.idempotency_key} was answered, but {outcome.code}: {outcome.detail}")
 
+    async def _compare_sums(self, attempt: Attempt, reading: IntentReading) -> None:
+        record = await asyncio.to_thread(self._record_of, attempt)
+        alarm = platform_account.wrong_charge(record, reading) if isinstance(record, Intent) else None
+        if alarm is not None:
+            await self._recorder.record(self._runtime.processor.delivery(alarm))
+
     async def _settle(self, attempt: Attempt) -> Answer | None:
         """Call until there is an answer. None: somebody else closed it, or the lane is another replica's now."""
         tries = server_errors = fruitless = 0
-        while True:
+        doubtful = attempt.opened_at < self._ours_since
+        ours = True
+        while ours:
+            look_first = self._is_old(attempt) or (doubtful and attempt.operation in _DONE_ANEW)
             try:
-                if self._is_old(attempt):
+                if look_first:
                     found = await self.look(attempt)
                     if found is not Look.ABSENT:
                         return _answer_of(found)
-                reading = await self._line.ask(attempt.operation, lambda: send(self._client, attempt))
+                reading = await self._line.ask(
+                    attempt.operation, partial(self._send, attempt, looked=look_first), one=attempt.attempt_id
+                )
                 return Answered(reading=reading)
+            except _TooLateError:
+                ours = await asyncio.to_thread(self._is_ours, attempt)
+                continue
             except UnexpectedObjectError as error:
                 return Unanswered(reason=str(error))
             except TroubleError as trouble:
                 judged = trouble.judged
+            doubtful = doubtful or judged.http_status not in range(400, 500)
             if judged.verdict is Verdict.SERVER_ERROR:
                 server_errors += 1
                 if server_errors % self._server_errors == 0:
@@ -135,8 +169,15 @@ class Caller:
                 return await self._final(attempt, judged)
             await self._line.pause(tries)
             tries += 1
-            if not await asyncio.to_thread(self._is_ours, attempt):
-                return None
+            ours = await asyncio.to_thread(self._is_ours, attempt)
+        return None
+
+    async def _send(self, attempt: Attempt, *, looked: bool) -> Reading:
+        """Raises _TooLateError, and calls nothing: its turn may have taken days to come (Stripe was down, or did not
+        accept our key), and by then Stripe has forgotten the key of a try that it may have executed."""
+        if not looked and self._is_old(attempt):
+            raise _TooLateError
+        return await send(self._client, attempt)
 
     async def _final(self, attempt: Attempt, judged: Judged) -> Answer:
         """The answer that an error is."""
@@ -184,52 +225,20 @@ class Caller:
     def _delivery(self, attempt: Attempt, answer: Answer) -> Delivery:
         """As if the command itself were decided only now: what is said answers it, so it is known to be done."""
         command = RecordAnswer(about_key=attempt.key, attempt_id=attempt.attempt_id, answer=answer)
-        envelope = Envelope(
-            attempt.attempt_id, command.type_name, self._runtime.processor.service, command.subject, self._clock.now(),
-            attempt.correlation_id, "", traceparent=attempt.traceparent,
-        )  # fmt: skip
-        return Delivery(envelope, command.key, command)
+        return self._runtime.processor.delivery(
+            command, attempt.attempt_id, attempt.correlation_id, attempt.traceparent
+        )
 
     # -- the database, in threads of their own -------------------------------------------------------------
 
-    def _open_calls(self, lanes: frozenset[int], in_hand: frozenset[str]) -> list[Attempt]:
-        with borrowed(self._runtime.engine) as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM attempts WHERE state = 'open' "  # noqa: S608 - names are the table's own
-                "AND lane = ANY(%s::smallint[]) AND NOT attempt_id = ANY(%s::text[]) ORDER BY arrival LIMIT %s",
-                (bigint_array(sorted(lanes)), text_array(in_hand), MOST_IN_HAND - len(in_hand)),
-            ).fetchall()
-            connection.rollback()
-        return [Attempt(*row) for row in rows]
-
     def _is_ours(self, attempt: Attempt) -> bool:
         """Whether the call is still open, in a lane that is still ours."""
-        if attempt.lane not in self._runtime.lanes():
-            return False
-        with borrowed(self._runtime.engine) as connection:
-            row = connection.execute(
-                "SELECT state FROM attempts WHERE attempt_id = %s", (attempt.attempt_id,)
-            ).fetchone()
-            connection.rollback()
-        return row is not None and row[0] == "open"
+        return attempt.lane in self._runtime.lanes() and self._work_list.is_open(attempt.attempt_id)
 
     def _record_of(self, attempt: Attempt) -> Record | None:
         entity = handlers.ABOUT[attempt.operation]
-        with borrowed(self._runtime.engine) as connection:
-            found: list[Record] = entity.select(connection, entity.key_names[0], (attempt.about,))
-            connection.rollback()
-        return found[0] if found else None
-
-    def _figures(self) -> tuple[Any, int]:
-        with borrowed(self._runtime.engine) as connection:
-            return _figures(connection)
-
-
-def _figures(connection: Connection) -> tuple[Any, int]:
-    oldest = connection.execute("SELECT min(opened_at) FROM attempts WHERE state = 'open'").fetchone()
-    unknown = connection.execute("SELECT count(*) FROM attempts WHERE state = 'unknown'").fetchone()
-    connection.rollback()
-    return (oldest[0] if oldest else None), (unknown[0] if unknown else 0)
+        rows: list[Record] = self._runtime.processor.database.rows(entity, entity.key_names[0], (attempt.about,))
+        return rows[0] if rows else None
 
 
 def _answer_of(found: Answered | Declined | Look) -> Answer:

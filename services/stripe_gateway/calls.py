@@ -7,7 +7,7 @@ from typing import Any
 import stripe
 from stripe import StripeClient
 
-from services.stripe_gateway import translate
+from services.stripe_gateway import reads, translate
 from services.stripe_gateway.readings import MethodReading, Reading
 from services.stripe_gateway.reads import plain
 from services.stripe_gateway.records import Attempt
@@ -40,6 +40,20 @@ async def _confirm_payment_intent(client: StripeClient, attempt: Attempt, parame
     return translate.intent(plain(await client.v1.payment_intents.confirm_async(attempt.target, parameters, options)))
 
 
+async def _cancel_payment_intent(client: StripeClient, attempt: Attempt, parameters: Any, options: Any) -> Reading:
+    return translate.intent(plain(await client.v1.payment_intents.cancel_async(attempt.target, parameters, options)))
+
+
+async def _create_refund(client: StripeClient, attempt: Attempt, parameters: Any, options: Any) -> Reading:
+    del attempt
+    return await reads.whole_refund(client, plain(await client.v1.refunds.create_async(parameters, options)))
+
+
+async def _reverse_transfer(client: StripeClient, attempt: Attempt, parameters: Any, options: Any) -> Reading:
+    made = await client.v1.transfers.reversals.create_async(attempt.target, parameters, options)
+    return translate.reversal(plain(made))
+
+
 async def _create_transfer(client: StripeClient, attempt: Attempt, parameters: Any, options: Any) -> Reading:
     del attempt
     return translate.transfer(plain(await client.v1.transfers.create_async(parameters, options)))
@@ -60,12 +74,23 @@ async def _detach_payment_method(client: StripeClient, attempt: Attempt, paramet
         return found
 
 
+async def _submit_dispute_evidence(client: StripeClient, attempt: Attempt, parameters: Any, options: Any) -> Reading:
+    reading = translate.evidence(plain(await client.v1.disputes.update_async(attempt.target, parameters, options)))
+    if not reading.submitted:
+        raise translate.UnexpectedObjectError(f"the evidence of {attempt.target} was kept and not given to the bank")
+    return reading
+
+
 _SENDERS: dict[str, _Send] = {
     "create_customer": _create_customer,
     "create_account": _create_account,
     "create_payment_intent": _create_payment_intent,
     "confirm_payment_intent": _confirm_payment_intent,
     "authenticate_payment_intent": _confirm_payment_intent,
+    "cancel_payment_intent": _cancel_payment_intent,
+    "create_refund": _create_refund,
     "create_transfer": _create_transfer,
+    "reverse_transfer": _reverse_transfer,
     "detach_payment_method": _detach_payment_method,
+    "submit_dispute_evidence": _submit_dispute_evidence,
 }

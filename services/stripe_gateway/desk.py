@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from stripe import StripeClient
 
+from schemas.catalogue import PARTITIONS
 from services.runtime.service import Runtime
 from services.stripe_gateway import handlers
 from services.stripe_gateway.caller import Caller
@@ -18,9 +19,11 @@ from services.stripe_gateway.inbox import Inbox
 from services.stripe_gateway.janitor import Janitor
 from services.stripe_gateway.line import Line
 from services.stripe_gateway.listener import Listener
+from services.stripe_gateway.poller import Poller
 from services.stripe_gateway.recorder import Recorder
 from services.stripe_gateway.settings import GatewaySettings
 from services.stripe_gateway.webhooks import WEBHOOKS_CHANNEL
+from services.stripe_gateway.worklist import PostgresWorkList
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +38,7 @@ class DeskClosedError(RuntimeError):
 
 
 class Desk(threading.Thread):
-    """A part of the service: the caller, the janitor and the inbox at work, and routes may ask Stripe through it."""
+    """A part of the service: caller, janitor, inbox and poller at work, and routes may ask Stripe through it."""
 
     def __init__(self, runtime: Runtime, settings: GatewaySettings) -> None:
         super().__init__(name="stripe-desk", daemon=True)
@@ -71,6 +74,14 @@ class Desk(threading.Thread):
         except (TimeoutError, FutureTimeoutError, CancelledError, RuntimeError) as error:
             raise DeskClosedError("Stripe did not answer in time") from error
 
+    def notes(self) -> dict[str, str]:
+        """For /health/ready: how it is with Stripe. It makes nobody unready: webhooks come in, and calls wait."""
+        return {"stripe": self._line.note if self._line else "not asked yet"}
+
+    def _share(self) -> float:
+        """Of the lanes, that are this replica's: of as much of the work."""
+        return max(1, len(self._runtime.lanes())) / PARTITIONS
+
     def run(self) -> None:
         try:
             asyncio.run(self._work())
@@ -81,16 +92,19 @@ class Desk(threading.Thread):
     async def _work(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._client, http = open_client(self._settings)
-        self._line = Line(self._settings)
+        self._line = Line(self._settings, self._share)
         recorder = Recorder(self._runtime.processor)
         listener = Listener(_address(self._runtime))
-        caller = Caller(self._runtime, self._settings, self._client, self._line, recorder)
-        janitor = Janitor(self._runtime, self._settings, caller)
-        inbox = Inbox(self._runtime, self._client, self._line, recorder)
+        work_list = PostgresWorkList(self._runtime.engine)
+        caller = Caller(self._runtime, work_list, self._settings, self._client, self._line, recorder)
+        janitor = Janitor(self._runtime, work_list, self._settings, caller)
+        inbox = Inbox(self._runtime, work_list, self._client, self._line, recorder)
+        poller = Poller(self._runtime, work_list, self._settings, self._client, self._line, recorder)
         takers = [
             asyncio.create_task(caller.run(listener.on(handlers.ATTEMPTS_CHANNEL)), name="caller"),
             asyncio.create_task(janitor.run(), name="janitor"),
             asyncio.create_task(inbox.run(listener.on(WEBHOOKS_CHANNEL)), name="inbox"),
+            asyncio.create_task(poller.run(), name="poller"),
         ]
         helpers = [
             asyncio.create_task(recorder.run(), name="recorder"),

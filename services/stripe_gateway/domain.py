@@ -1,16 +1,23 @@
 """Decisions: what a command asks of Stripe, and what an answer closes. Pure: rows, a message and the time in; rows and
 facts out. What a reading of a thing at Stripe means is in `facts`."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from schemas import stripe
-from schemas.base import Message
-from services.stripe_gateway import facts, parameters, states
-from services.stripe_gateway.facts import Told
+from services.stripe_gateway import facts, money_back, parameters, states
 from services.stripe_gateway.local_commands import AuthenticateIntent, EnsureCustomer
-from services.stripe_gateway.parameters import Call
+from services.stripe_gateway.opening import (
+    NOTHING,
+    Decided,
+    Opening,
+    ask,
+    next_number,
+    open_call,
+    refuse,
+    refuse_other_intent,
+)
 from services.stripe_gateway.readings import (
     Answer,
     Answered,
@@ -19,33 +26,21 @@ from services.stripe_gateway.readings import (
     IntentReading,
     Reading,
     Refused,
+    ReversalReading,
     Unanswered,
 )
-from services.stripe_gateway.records import Account, Attempt, Customer, Intent, PaymentMethod, Record, Transfer
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What a call is opened with: the command's identity, its place in the order, the time."""
-
-    command_id: str
-    arrival: str
-    lane_of: Callable[[str], int]
-    correlation_id: str
-    traceparent: str
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """Rows to write and facts to tell."""
-
-    records: tuple[Record, ...] = ()
-    said: tuple[Message, ...] = ()
-
-
-NOTHING = Decided()
-
+from services.stripe_gateway.records import (
+    Account,
+    Attempt,
+    Customer,
+    Intent,
+    PaymentMethod,
+    Record,
+    Refund,
+    Reversal,
+    Transfer,
+)
+from services.stripe_gateway.told import Told
 
 # -- asking ------------------------------------------------------------------------------------------------
 
@@ -63,25 +58,61 @@ def create_payment_intent(
         command.currency, states.NONE, None, None, 0, None,
     )  # fmt: skip
     if customer is None or customer.customer_id is None:
-        refusal = _refuse(opening, command, base.funding_id, "no_customer", "the employer has saved no card yet")
+        refusal = refuse(opening, command, base.funding_id, "no_customer", "the employer has saved no card yet")
         target = base.move(states.REFUSAL)
         return Decided((replace(base, state=target),) if target else (), (refusal,))
     call = parameters.create_payment_intent(command, customer.customer_id)
-    return _ask(command, base.funding_id, call, asked, opening, base, base.move(command.type_name))
+    return ask(command, base.funding_id, call, asked, opening, base, base.move(command.type_name))
 
 
 def confirm_payment_intent(
-    intent: Intent | None, command: stripe.ConfirmPaymentIntent, asked: Sequence[Attempt], opening: Opening
+    intent: Intent | None,
+    command: stripe.ConfirmPaymentIntent,
+    asked: Sequence[Attempt],
+    opening: Opening,
+    method: PaymentMethod | None = None,
 ) -> Decided:
-    """Ask to charge a card off-session."""
+    """Ask to charge a card off-session. One that is known to be gone or expired fails at once, without a call."""
     if intent is None or intent.payment_intent_id != command.payment_intent_id:
-        detail = f"the payment intent of {command.funding_id} is not {command.payment_intent_id}"
-        return Decided(said=(_refuse(opening, command, command.funding_id, "unknown_payment_intent", detail),))
-    if intent.state == states.SUCCEEDED:
+        return refuse_other_intent(opening, command, command.funding_id)
+    if intent.state in (states.SUCCEEDED, states.SET_ASIDE):
         return NOTHING  # it was told that it is paid
     after = replace(intent, payment_method_id=command.payment_method_id, attempt=command.attempt)
+    target = intent.move(command.type_name)
+    trouble = _unusable(method, opening.now) if method else None
+    if trouble is not None and target is not None:
+        if command.attempt <= intent.attempt:
+            return NOTHING  # this attempt was told
+        told = facts.intent_declined(replace(after, state=target), trouble)
+        return Decided((told.record,), told.said)
     call = parameters.confirm_payment_intent(command)
-    return _ask(command, intent.funding_id, call, asked, opening, after, intent.move(command.type_name))
+    return ask(command, intent.funding_id, call, asked, opening, after, target)
+
+
+_SOMEWHERE_STILL = timedelta(hours=12)
+"""A card is good to the end of its month, wherever that ends last."""
+
+
+def _unusable(method: PaymentMethod, now: datetime) -> CardTrouble | None:
+    """Why a card cannot be charged, as far as we know."""
+    if method.state == states.DETACHED:
+        return CardTrouble(code="payment_method_detached", message="The card was removed.")
+    month = now - _SOMEWHERE_STILL
+    if method.exp_year and (method.exp_year, method.exp_month) < (month.year, month.month):
+        return CardTrouble(code="expired_card", message="The card has expired, and the bank has not renewed it.")
+    return None
+
+
+def cancel_payment_intent(
+    intent: Intent | None, command: stripe.CancelPaymentIntent, asked: Sequence[Attempt], opening: Opening
+) -> Decided:
+    """Ask to cancel a payment intent that nobody is to pay any more."""
+    if intent is None or intent.payment_intent_id != command.payment_intent_id:
+        return refuse_other_intent(opening, command, command.funding_id)
+    if intent.state in (states.SUCCEEDED, states.SET_ASIDE, states.CANCELED, states.CANCELING):
+        return NOTHING  # it was told, or will be
+    call = parameters.cancel_payment_intent(command, next_number(asked, "cancel_payment_intent"))
+    return ask(command, intent.funding_id, call, asked, opening, intent, intent.move(command.type_name))
 
 
 def authenticate(
@@ -93,7 +124,7 @@ def authenticate(
         return None
     number = 1 + sum(attempt.number == intent.attempt for attempt in before)
     call = parameters.authenticate_payment_intent(intent, number, command.return_url)
-    return Decided((_open(command, intent.funding_id, call, opening),))
+    return Decided((open_call(command, intent.funding_id, call, opening),))
 
 
 def create_transfer(
@@ -114,7 +145,7 @@ def create_transfer(
         attempt=command.attempt,
     )
     call = parameters.create_transfer(command)
-    return _ask(command, base.payout_id, call, asked, opening, after, base.move(command.type_name))
+    return ask(command, base.payout_id, call, asked, opening, after, base.move(command.type_name))
 
 
 def create_account(
@@ -122,9 +153,9 @@ def create_account(
 ) -> Decided:
     """Ask for the trainer's connected account."""
     base = account or Account(command.trainer_id, command.country, states.NONE, None, None, [], False)
-    call = parameters.create_account(command, _next_number(asked, "create_account"))
+    call = parameters.create_account(command, next_number(asked, "create_account"))
     after = replace(base, country=command.country)
-    return _ask(command, base.trainer_id, call, asked, opening, after, base.move(command.type_name))
+    return ask(command, base.trainer_id, call, asked, opening, after, base.move(command.type_name))
 
 
 def ensure_customer(
@@ -135,8 +166,8 @@ def ensure_customer(
     target = base.move("ensure")
     if target is None:
         return None
-    call = parameters.create_customer(command.employer_id, _next_number(asked, "create_customer"))
-    return _ask(command, base.employer_id, call, asked, opening, base, target)
+    call = parameters.create_customer(command.employer_id, next_number(asked, "create_customer"))
+    return ask(command, base.employer_id, call, asked, opening, base, target)
 
 
 def detach_payment_method(
@@ -148,66 +179,23 @@ def detach_payment_method(
         return NOTHING
     call = parameters.detach_payment_method(command)
     whose = base.employer_id == command.employer_id
-    return _ask(command, base.payment_method_id, call, asked, opening, base, base.state if whose else None)
-
-
-def _next_number(asked: Sequence[Attempt], operation: str) -> int:
-    """A refused call is stored under its key at Stripe: the next one needs another."""
-    return 1 + sum(attempt.operation == operation and attempt.state == states.REFUSED for attempt in asked)
-
-
-def _ask(
-    command: Message,
-    about: str,
-    call: Call,
-    asked: Sequence[Attempt],
-    opening: Opening,
-    after: Record,
-    target: str | None,
-) -> Decided:
-    """Open a call, unless the same was asked before; a state that does not allow it is an open item."""
-    same = next((attempt for attempt in asked if attempt.idempotency_key == call.idempotency_key), None)
-    if same is not None and (same.parameters, same.target) == (call.parameters, call.target):
-        return NOTHING  # the command came twice under two ids: its answer was told, or will be
-    if same is not None:
-        detail = f"{call.idempotency_key} was asked for with other parameters, by {same.attempt_id}"
-        return Decided(said=(_refuse(opening, command, about, "asked_otherwise_before", detail),))
-    if target is None:
-        detail = f"{about} is {after.state}: {command.type_name} is not possible now"
-        return Decided(said=(_refuse(opening, command, about, "wrong_state", detail),))
-    return Decided((_open(command, about, call, opening), replace(after, state=target)))
-
-
-def _open(command: Message, about: str, call: Call, opening: Opening) -> Attempt:
-    return Attempt(
-        opening.command_id, opening.arrival, command.key, opening.lane_of(command.key), about, call.operation,
-        command.type_name, call.number, call.idempotency_key, call.target, call.parameters, states.OPEN,
-        opening.correlation_id, opening.traceparent, opening.now, None, None, None, None, None, None,
-    )  # fmt: skip
-
-
-def _refuse(opening: Opening, command: Message, about: str, code: str, message: str) -> stripe.CallRefused:
-    """The call is not made at all."""
-    return stripe.CallRefused(
-        asked_of=command.key,
-        command_id=opening.command_id,
-        command_type=command.type_name,
-        about=about,
-        http_status=0,
-        code=code,
-        message=message,
-    )
+    return ask(command, base.payment_method_id, call, asked, opening, base, base.state if whose else None)
 
 
 # -- closing -----------------------------------------------------------------------------------------------
 
 
-def answer(attempt: Attempt, record: Record | None, answered: Answer, now: datetime) -> Decided | None:
-    """Close a call and tell what its answer means. None: it was closed before, by another owner or by a webhook."""
+def answer(
+    attempt: Attempt, record: Record | None, answered: Answer, now: datetime, transfer: Transfer | None = None
+) -> Decided | None:
+    """Close a call and tell what its answer means. None: it was closed before, by another owner or by a webhook.
+
+    `transfer`: of the payout that a reversal is about.
+    """
     match answered:
         case Answered():
             closed = _close(attempt, states.ANSWERED, now, object_id=_id_of(answered.reading))
-            told = facts.read(_there(attempt, record), answered.reading) if closed else None
+            told = _read(_there(attempt, record), answered.reading, transfer) if closed else None
         case Declined():
             trouble = answered.trouble
             closed = _close(
@@ -228,7 +216,15 @@ def answer(attempt: Attempt, record: Record | None, answered: Answer, now: datet
         return None
     if told is None:
         return Decided((closed,))
-    return Decided((closed, told.record) if told.record != record else (closed,), told.said)
+    return Decided((closed, told.record, *told.beside) if told.record != record else (closed,), told.said)
+
+
+def _read(record: Record, reading: Reading, transfer: Transfer | None) -> Told:
+    if isinstance(record, Reversal) and isinstance(reading, ReversalReading):
+        if transfer is None:
+            raise LookupError(f"the reversal {record.reversal_id} is of a transfer that is not in the database")
+        return money_back.reversal_read(record, transfer, reading)
+    return facts.read(record, reading)
 
 
 def _close(
@@ -270,6 +266,10 @@ def _declined(attempt: Attempt, record: Record | None, trouble: CardTrouble) -> 
             return facts.intent_declined(intent, trouble, on_session=on_session)
         case Transfer() as transfer:
             return facts.transfer_declined(transfer, trouble)
+        case Refund() as refund:
+            return money_back.refund_declined(refund, trouble)
+        case Reversal() as reversal:
+            return money_back.reversal_declined(reversal, trouble)
         case other:
             raise ValueError(
                 f"{attempt.operation} of {attempt.about} cannot be declined: it is a {type(other).__name__}"
@@ -293,19 +293,21 @@ def _refused(attempt: Attempt, record: Record | None, refused: Refused) -> Told:
 
 
 def _id_of(reading: Reading) -> str:
-    match reading.kind:
-        case "intent":
-            return reading.payment_intent_id
-        case "transfer":
-            return reading.transfer_id
-        case "account":
-            return reading.account_id
-        case "customer":
-            return reading.customer_id
-        case "method":
-            return reading.payment_method_id
-        case "bank_payout":
-            return reading.stripe_payout_id
+    return str(getattr(reading, _IDS[reading.kind]))
+
+
+_IDS = {
+    "intent": "payment_intent_id",
+    "refund": "stripe_refund_id",
+    "transfer": "transfer_id",
+    "reversal": "stripe_reversal_id",
+    "account": "account_id",
+    "customer": "customer_id",
+    "method": "payment_method_id",
+    "bank_payout": "stripe_payout_id",
+    "evidence": "dispute_id",
+}
+"""Where a reading has Stripe's id."""
 
 
 # -- hearing -----------------------------------------------------------------------------------------------
@@ -326,17 +328,44 @@ def _settles(attempt: Attempt, before: Record, after: Record, reading: Reading) 
     """How a reading closes a call that is open or unknown; None: it does not."""
     if not attempt.is_pending:
         return None
-    match attempt.operation:
-        case "create_payment_intent" | "create_transfer" | "create_account":
-            return states.TOLD
-        case "confirm_payment_intent" | "authenticate_payment_intent" if (
-            isinstance(reading, IntentReading) and before.state != after.state
-        ):
-            match after.state:
-                case states.SUCCEEDED:
-                    return states.TOLD
-                case states.FAILED | states.ACTION_REQUIRED:
-                    return states.DECLINE
-        case "detach_payment_method" if after.state == states.DETACHED:
-            return states.TOLD
-    return None
+    if attempt.operation in _MAKE:
+        return states.TOLD
+    if attempt.operation in _CHARGE:
+        moved = isinstance(reading, IntentReading) and before.state != after.state
+        return _CHARGED.get(after.state) if moved else None
+    return states.TOLD if after.state in _WANTED.get(attempt.operation, ()) else None
+
+
+_MAKE = frozenset({"create_payment_intent", "create_transfer", "create_account", "create_refund"})
+"""What makes a thing is done when the thing is there."""
+_CHARGE = frozenset({"confirm_payment_intent", "authenticate_payment_intent"})
+_CHARGED = {
+    states.SUCCEEDED: states.TOLD,
+    states.SET_ASIDE: states.TOLD,
+    states.FAILED: states.DECLINE,
+    states.ACTION_REQUIRED: states.DECLINE,
+    states.CANCELED: states.DECLINE,
+}
+_WANTED = {
+    "cancel_payment_intent": (states.CANCELED, states.SUCCEEDED, states.SET_ASIDE),
+    "detach_payment_method": (states.DETACHED,),
+}
+
+
+def reversals_heard(
+    transfer: Transfer,
+    known: Sequence[Reversal],
+    readings: Sequence[ReversalReading],
+    asked: Sequence[Attempt],
+    now: datetime,
+) -> Decided:
+    """All reversals of a transfer, read anew; the calls that wait for one of them are closed."""
+    changed, after, said = money_back.reversals_read(transfer, known, readings)
+    made = {row.reversal_id: row for row in changed}
+    done = [
+        _close(attempt, states.TOLD, now, object_id=made[attempt.about].stripe_reversal_id)
+        for attempt in asked
+        if attempt.operation == "reverse_transfer" and attempt.is_pending and attempt.about in made
+    ]
+    closed = [attempt for attempt in done if attempt is not None]
+    return Decided((*closed, *changed, *((after,) if changed else ())), tuple(said))

@@ -4,15 +4,18 @@ The same functions serve the answer to our call, a webhook and a later look, so 
 first, and a stale word moves nothing.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from schemas import stripe
 from schemas.base import Message
-from services.stripe_gateway import states
+from services.stripe_gateway import evidence, money_back, states
 from services.stripe_gateway.readings import (
     AccountReading,
     BankPayoutReading,
     CardTrouble,
+    ConvertedReading,
     CustomerReading,
     IntentReading,
     MethodReading,
@@ -23,46 +26,27 @@ from services.stripe_gateway.records import (
     Account,
     BankPayout,
     Customer,
+    Dispute,
     Intent,
     PaymentMethod,
     Record,
+    Refund,
     Transfer,
 )
-
-
-class WrongObjectError(ValueError):
-    """Stripe speaks of another object than the one that is ours: money could go astray."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A thing as it is now, and what there is to say of it."""
-
-    record: Record
-    said: tuple[Message, ...] = ()
+from services.stripe_gateway.told import Told, WrongObjectError, check
 
 
 def read(record: Record, reading: Reading) -> Told:
     """What a reading tells of a thing. Raises WrongObjectError when the two do not belong together."""
-    match record, reading:
-        case Intent(), IntentReading():
-            return intent_read(record, reading)
-        case Transfer(), TransferReading():
-            return transfer_read(record, reading)
-        case Account(), AccountReading():
-            return account_read(record, reading)
-        case Customer(), CustomerReading():
-            return customer_read(record, reading)
-        case PaymentMethod(), MethodReading():
-            return method_read(record, reading)
-        case BankPayout(), BankPayoutReading():
-            return bank_payout_read(record, reading)
-    raise WrongObjectError(f"a reading of {reading.kind} cannot tell of a {type(record).__name__}")
+    tell = _TELLS.get((type(record), reading.kind))
+    if tell is None:
+        raise WrongObjectError(f"a reading of {reading.kind} cannot tell of a {type(record).__name__}")
+    return tell(record, reading)
 
 
 def intent_read(intent: Intent, reading: IntentReading) -> Told:
     """A payment intent as Stripe has it now."""
-    _check(intent.payment_intent_id, reading.payment_intent_id, intent.funding_id)
+    check(intent.payment_intent_id, reading.payment_intent_id, intent.funding_id)
     said: list[Message] = []
     now = replace(intent, payment_intent_id=reading.payment_intent_id)
     if (created := now.move(states.SEEN)) is not None:
@@ -72,23 +56,34 @@ def intent_read(intent: Intent, reading: IntentReading) -> Told:
         if (target := now.move(states.CHARGED)) is not None:
             now = replace(now, state=target)
             said.append(_succeeded(now, reading))
+    elif reading.converted is not None:
+        if (target := now.move(states.CONVERTED)) is not None:
+            now = replace(now, state=target)
+            said.append(_converted(now, reading.converted))
     elif reading.trouble is not None and _is_news(now, reading.trouble, reading.status):
-        told = intent_declined(now, reading.trouble)
-        return Told(told.record, (*said, *told.said))
+        now, of_attempt = _declined(now, reading.trouble)
+        said += of_attempt
+    if reading.status == "canceled" and (target := now.move(states.WITHDRAWN)) is not None:
+        now = replace(now, state=target)
+        said.append(stripe.PaymentIntentCanceled(**_about(now), reason=reading.cancellation_reason))
     return Told(now, tuple(said))
 
 
 def intent_declined(intent: Intent, trouble: CardTrouble, *, on_session: bool = False) -> Told:
     """An attempt did not go through. Off-session a bank may want the employer to authenticate; `on_session` that is
     a decline like any other."""
+    return Told(*_declined(intent, trouble, on_session=on_session))
+
+
+def _declined(intent: Intent, trouble: CardTrouble, *, on_session: bool = False) -> tuple[Intent, tuple[Message, ...]]:
     asks = trouble.wants_authentication and not on_session
     target = intent.move(states.AUTHENTICATION if asks else states.DECLINE)
     if target is None:
-        return Told(intent)
+        return intent, ()
     now = replace(intent, state=target, last_failed_charge_id=trouble.charge_id or intent.last_failed_charge_id)
     about = {**_about(now), "attempt": now.attempt}
     if asks:
-        return Told(now, (stripe.PaymentIntentActionRequired.model_validate(about),))
+        return now, (stripe.PaymentIntentActionRequired.model_validate(about),)
     failed = stripe.PaymentIntentFailed.model_validate(
         {
             **about,
@@ -98,7 +93,7 @@ def intent_declined(intent: Intent, trouble: CardTrouble, *, on_session: bool = 
             "message": trouble.message,
         }
     )
-    return Told(now, (failed,))
+    return now, (failed,)
 
 
 def _is_news(intent: Intent, trouble: CardTrouble, status: str) -> bool:
@@ -140,6 +135,20 @@ def _succeeded(intent: Intent, reading: IntentReading) -> stripe.PaymentIntentSu
     )
 
 
+def _converted(intent: Intent, charge: ConvertedReading) -> stripe.ChargeConverted:
+    return stripe.ChargeConverted(
+        **_about(intent),
+        charge_id=charge.charge_id,
+        balance_transaction_id=charge.balance_transaction_id,
+        charge_minor=charge.charge_minor,
+        currency=charge.currency,
+        settled_minor=charge.settled_minor,
+        stripe_fee_minor=charge.fee_minor,
+        settled_currency=charge.settled_currency,
+        available_at=charge.available_at,
+    )
+
+
 def _about(intent: Intent) -> dict[str, str]:
     return {
         "contract_id": intent.contract_id,
@@ -151,7 +160,7 @@ def _about(intent: Intent) -> dict[str, str]:
 
 def transfer_read(transfer: Transfer, reading: TransferReading) -> Told:
     """A transfer that was made."""
-    _check(transfer.transfer_id, reading.transfer_id, transfer.payout_id)
+    check(transfer.transfer_id, reading.transfer_id, transfer.payout_id)
     target = transfer.move(states.SEEN)
     if target is None:
         return Told(transfer)
@@ -164,6 +173,7 @@ def transfer_read(transfer: Transfer, reading: TransferReading) -> Told:
         account_id=reading.account_id,
         amount_minor=reading.amount_minor,
         currency=reading.currency,
+        available_at=reading.available_at,
     )
     return Told(now, (event,))
 
@@ -187,7 +197,7 @@ def transfer_declined(transfer: Transfer, trouble: CardTrouble) -> Told:
 
 def account_read(account: Account, reading: AccountReading) -> Told:
     """A connected account as Stripe has it now: told when it exists, and again when it can do or needs other things."""
-    _check(account.account_id, reading.account_id, account.trainer_id)
+    check(account.account_id, reading.account_id, account.trainer_id)
     target = account.move(states.SEEN)
     if target is None:
         return Told(account)
@@ -217,7 +227,7 @@ def account_read(account: Account, reading: AccountReading) -> Told:
 
 def customer_read(customer: Customer, reading: CustomerReading) -> Told:
     """A customer that was made."""
-    _check(customer.customer_id, reading.customer_id, customer.employer_id)
+    check(customer.customer_id, reading.customer_id, customer.employer_id)
     target = customer.move(states.SEEN)
     if target is None:
         return Told(customer)
@@ -226,8 +236,8 @@ def customer_read(customer: Customer, reading: CustomerReading) -> Told:
 
 
 def method_read(method: PaymentMethod, reading: MethodReading) -> Told:
-    """A card that was saved, or is gone."""
-    _check(method.payment_method_id, reading.payment_method_id, method.employer_id)
+    """A card that was saved, renewed by the network, or is gone."""
+    check(method.payment_method_id, reading.payment_method_id, method.employer_id)
     target = method.move(states.ATTACHED if reading.attached else states.DETACHED)
     if target is None:
         return Told(method)
@@ -235,20 +245,24 @@ def method_read(method: PaymentMethod, reading: MethodReading) -> Told:
     if not reading.attached:
         gone = stripe.PaymentMethodDetached(employer_id=now.employer_id, payment_method_id=now.payment_method_id)
         return Told(now, (gone,))
-    event = stripe.PaymentMethodAttached(
+    now = replace(now, brand=reading.brand, last4=reading.last4, exp_month=reading.exp_month, exp_year=reading.exp_year)
+    if now == method:
+        return Told(method)
+    fact = stripe.PaymentMethodUpdated if method.state == states.ATTACHED else stripe.PaymentMethodAttached
+    event = fact(
         employer_id=now.employer_id,
         payment_method_id=now.payment_method_id,
-        brand=reading.brand,
-        last4=reading.last4,
-        exp_month=reading.exp_month,
-        exp_year=reading.exp_year,
+        brand=now.brand,
+        last4=now.last4,
+        exp_month=now.exp_month,
+        exp_year=now.exp_year,
     )
     return Told(now, (event,))
 
 
 def bank_payout_read(payout: BankPayout, reading: BankPayoutReading) -> Told:
     """A payout to the bank as Stripe has it now: told when it moved, or when Stripe can say more of it."""
-    _check(payout.stripe_payout_id, reading.stripe_payout_id, payout.trainer_id)
+    check(payout.stripe_payout_id, reading.stripe_payout_id, payout.trainer_id)
     target = payout.move(reading.status)
     if target is None:
         return Told(payout)
@@ -276,6 +290,14 @@ def bank_payout_read(payout: BankPayout, reading: BankPayoutReading) -> Told:
     return Told(now, (event,))
 
 
-def _check(ours: str | None, theirs: str, whose: str) -> None:
-    if ours not in (None, theirs):
-        raise WrongObjectError(f"{whose} has {ours}, Stripe speaks of {theirs}")
+_TELLS: dict[tuple[type[Record], str], Callable[[Any, Any], Told]] = {
+    (Intent, "intent"): intent_read,
+    (Refund, "refund"): money_back.refund_read,
+    (Transfer, "transfer"): transfer_read,
+    (Account, "account"): account_read,
+    (Customer, "customer"): customer_read,
+    (PaymentMethod, "method"): method_read,
+    (BankPayout, "bank_payout"): bank_payout_read,
+    (Dispute, "evidence"): evidence.submitted,
+}
+"""By the row, and by the kind of reading that tells of it."""

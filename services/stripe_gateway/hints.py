@@ -7,7 +7,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["nothing", "intent", "setup", "session", "method", "transfer", "account", "bank_payout"]
+from services.stripe_gateway.platform_account import PLATFORM
+
+Kind = Literal[
+    "nothing",
+    "intent",
+    "setup",
+    "session",
+    "method",
+    "refund",
+    "refunds_of_charge",
+    "transfer",
+    "reversals",
+    "account",
+    "bank_payout",
+    "renewed_method",
+    "dispute",
+    "warning",
+    "review",
+    "balance",
+    "balance_settings",
+    "own_payout",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +37,10 @@ class Hint:
 
     kind: Kind
     object_id: str = ""
+    """Hints with the same one are looked into one after another."""
     account: str = ""
+    part: str = ""
+    """Which of several things under the same name; empty where there is one."""
 
 
 class NotUnderstoodError(ValueError):
@@ -34,6 +58,11 @@ def _intent_of_charge(thing: Mapping[str, Any]) -> str:
     return str(thing.get("payment_intent") or "")
 
 
+def _platform(thing: Mapping[str, Any]) -> str:
+    del thing  # there is one balance
+    return PLATFORM
+
+
 _PLATFORM: dict[str, tuple[Kind, _Where]] = {
     "checkout.session.completed": ("session", _own_id),
     "setup_intent.succeeded": ("setup", _own_id),
@@ -45,7 +74,22 @@ _PLATFORM: dict[str, tuple[Kind, _Where]] = {
     # The balance transaction, and with it Stripe's fee, may become known only here.
     "charge.succeeded": ("intent", _intent_of_charge),
     "charge.updated": ("intent", _intent_of_charge),
+    **{f"refund.{what}": ("refund", _own_id) for what in ("created", "updated", "failed")},
+    "charge.refunded": ("refunds_of_charge", _own_id),
+    **{
+        f"charge.dispute.{what}": ("dispute", _own_id)
+        for what in ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated")
+    },
+    **{f"radar.early_fraud_warning.{what}": ("warning", _own_id) for what in ("created", "updated")},
+    **{f"review.{what}": ("review", _own_id) for what in ("opened", "closed")},
+    "payment_method.automatically_updated": ("renewed_method", _own_id),
+    "payment_method.updated": ("renewed_method", _own_id),
     "transfer.created": ("transfer", _own_id),
+    "transfer.reversed": ("reversals", _own_id),
+    "balance.available": ("balance", _platform),
+    **{f"topup.{what}": ("balance", _platform) for what in ("succeeded", "failed", "reversed", "canceled")},
+    **{f"reserve.{what}": ("balance", _platform) for what in ("hold.created", "hold.updated", "release.created")},
+    "balance_settings.updated": ("balance_settings", _platform),
 }
 
 _BANK_PAYOUT = frozenset(
@@ -69,26 +113,45 @@ _ACCOUNT = frozenset(
 _NOTHING = frozenset(
     {
         "account.application.authorized",
-        "balance.available",
         "charge.failed",
         "charge.pending",
         "charge.expired",
+        # Deprecated; refund.updated says the same.
+        "charge.refund.updated",
         "checkout.session.expired",
         "customer.created",
         "customer.updated",
         "customer.deleted",
         "payment.created",
+        # Cards have no mandate of their own; what a bank no longer takes is told at the next charge.
+        "mandate.updated",
         "payment_method.attached",
-        "payment_method.automatically_updated",
-        "payment_method.updated",
         "setup_intent.canceled",
         "setup_intent.created",
         "setup_intent.requires_action",
         "setup_intent.setup_failed",
+        "reserve.plan.created",
+        "reserve.plan.disabled",
+        "reserve.plan.expired",
+        "reserve.plan.updated",
+        "topup.created",
         "transfer.updated",
     }
 )
 """Known, and nothing follows from them: what they are about is told by another event, or by our own call's answer."""
+
+_NOTHING_CONNECTED = frozenset(
+    {
+        "balance.available",
+        "balance_settings.updated",
+        # The other end of a reversal: the payment that arrived with the transfer is refunded.
+        "charge.refunded",
+        "charge.updated",
+        "refund.created",
+        "refund.updated",
+    }
+)
+"""Of a connected account: its balance is the trainer's and Stripe's business."""
 
 _THIN_ACCOUNT = "v2.core.account"
 
@@ -105,9 +168,7 @@ def hint_of(event: Mapping[str, Any]) -> Hint:
     if account:
         return _of_connected(kind, thing, account)
     if kind in _BANK_PAYOUT:
-        raise NotUnderstoodError(
-            f"{kind} of the platform itself: its payouts must be manual, or held money leaves for our own bank"
-        )
+        return Hint("own_payout", PLATFORM, part=_own_id(thing))
     known = _PLATFORM.get(kind)
     if known is None:
         raise NotUnderstoodError(f"the type {kind} is not handled")
@@ -121,6 +182,8 @@ def _of_connected(kind: str, thing: Mapping[str, Any], account: str) -> Hint:
         return Hint("bank_payout", _own_id(thing), account)
     if kind in _ACCOUNT:
         return Hint("account", account, account)
+    if kind in _NOTHING_CONNECTED:
+        return Hint("nothing", _own_id(thing), account)
     raise NotUnderstoodError(f"the type {kind} of a connected account is not handled")
 
 

@@ -31,6 +31,10 @@ class Keyed(Generic[T]):
         """The ids of the items that wait or are worked on."""
         return frozenset(self._in_hand)
 
+    def behind(self, key: str) -> list[T]:
+        """What waits behind the item of a key that is worked on."""
+        return [item for _, item in list(self._queues.get(key, ()))[1:]]
+
     def add(self, key: str, identifier: str, item: T) -> None:
         """Queue an item behind those of its key; one that is in hand already is not taken twice."""
         if identifier in self._in_hand or self._closing:

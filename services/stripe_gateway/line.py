@@ -1,6 +1,7 @@
 """The line to Stripe: how each single try is made. Paced, bounded, measured, shut for all while the key is refused."""
 
 import asyncio
+import itertools
 import logging
 import random
 import time
@@ -14,6 +15,7 @@ from services.stripe_gateway.answers import Judged, Verdict, judge
 from services.stripe_gateway.breaker import Breaker
 from services.stripe_gateway.pace import Pace
 from services.stripe_gateway.settings import GatewaySettings
+from services.stripe_gateway.turnstile import Turnstile, most_pause_s
 
 logger = logging.getLogger(__name__)
 
@@ -31,24 +33,28 @@ class TroubleError(Exception):
 class Line:
     """Shared by everything that speaks with Stripe; belongs to one event loop."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: GatewaySettings, share: Callable[[], float] = lambda: 1.0) -> None:
+        """`share`: of the work, and so of the rates, that this process has at the moment."""
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.stripe_parallel_calls)
         self._breaker = Breaker(settings)
-        self._pace = Pace(settings)
-        self._accepted = asyncio.Event()
-        self._accepted.set()
-        self._probe_at = 0.0
-        self._probes = 0
+        self._pace = Pace(settings, share=share)
+        self._readings = itertools.count()
+        self._accepted = Turnstile(settings)
         metrics.HALTED.set(0)
 
-    async def ask(self, operation: str, request: Callable[[], Awaitable[T]], *, on_behalf: bool = False) -> T:
-        """One try. Raises TroubleError; a key that is not accepted is waited out, nothing is marked as failed by it."""
+    async def ask(
+        self, operation: str, request: Callable[[], Awaitable[T]], *, on_behalf: bool = False, one: str = ""
+    ) -> T:
+        """One try. Raises TroubleError; a key that is not accepted is waited out, nothing is marked as failed by it.
+
+        `one`: the name of what is tried, the same for each try.
+        """
         while True:
             await self._breaker.wait()
-            await self._pass()
+            await self._accepted.wait()
             try:
-                result = await self._try(operation, request, on_behalf=on_behalf)
+                result = await self._try(operation, request, on_behalf=on_behalf, one=one)
             except TroubleError as trouble:
                 if trouble.judged.verdict is Verdict.STOP:
                     self._shut(trouble.judged)
@@ -62,14 +68,21 @@ class Line:
     @property
     def is_down(self) -> bool:
         """Whether Stripe does not answer at all."""
-        return self._breaker.is_open
+        return self._breaker.is_down
+
+    @property
+    def note(self) -> str:
+        """How it is with Stripe, for whoever looks. Threads may ask."""
+        if not self._accepted.is_open:
+            return "does not accept our key: nothing is called"
+        return "does not answer: calls wait, one at a time finds out" if self.is_down else "answers"
 
     async def patiently(self, operation: str, request: Callable[[], Awaitable[T]], *, on_behalf: bool = False) -> T:
         """Try until there is an answer: for reading, which changes nothing. Raises TroubleError for a refusal."""
-        tries = 0
+        tries, one = 0, f"{operation} {next(self._readings)}"
         while True:
             try:
-                return await self.ask(operation, request, on_behalf=on_behalf)
+                return await self.ask(operation, request, on_behalf=on_behalf, one=one)
             except TroubleError as trouble:
                 if trouble.judged.verdict not in (Verdict.RETRY, Verdict.SERVER_ERROR, Verdict.LOOK):
                     raise
@@ -77,11 +90,10 @@ class Line:
                 tries += 1
 
     async def pause(self, tries: int) -> None:
-        """Full jitter: anything between nothing and a bound that doubles with each try (STRIPE.md 2.5)."""
-        most_s = min(self._settings.stripe_backoff_most_s, self._settings.stripe_backoff_first_s * 2 ** min(tries, 20))
-        await asyncio.sleep(random.uniform(0, most_s))  # noqa: S311 - jitter, not a secret
+        """Full jitter: anything between nothing and the bound (STRIPE.md 2.5)."""
+        await asyncio.sleep(random.uniform(0, most_pause_s(self._settings, tries)))  # noqa: S311 - jitter, not a secret
 
-    async def _try(self, operation: str, request: Callable[[], Awaitable[T]], *, on_behalf: bool) -> T:
+    async def _try(self, operation: str, request: Callable[[], Awaitable[T]], *, on_behalf: bool, one: str) -> T:
         await self._pace.wait(operation)
         async with self._slots:
             began = time.perf_counter()
@@ -92,7 +104,7 @@ class Line:
                 if judged.http_status in range(100, 500):
                     self._breaker.answered()
                 else:
-                    self._breaker.failed(judged.reason)
+                    self._breaker.failed(judged.reason, one if judged.http_status else "")
                 metrics.CALLS.labels(operation, judged.verdict.value).inc()
                 logger.info(
                     "%s: %s (%s, request %s)", operation, judged.verdict.value, judged.reason, judged.request_id
@@ -107,32 +119,14 @@ class Line:
         self._pace.well(operation)
         return result
 
-    async def _pass(self) -> None:
-        """Through at once while the key is accepted; else one after another, with pauses, to find out."""
-        loop = asyncio.get_running_loop()
-        while not self._accepted.is_set():
-            wait_s = self._probe_at - loop.time()
-            if wait_s <= 0:
-                self._probe_at = loop.time() + self._settings.stripe_timeout_s  # the others wait for this one
-                return
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._accepted.wait()
-            except TimeoutError:
-                continue
-
     def _shut(self, judged: Judged) -> None:
-        if self._accepted.is_set():
+        if self._accepted.is_open:
             logger.error("Stripe does not accept our key (%s): nothing is called until it does", judged.reason)
-        self._accepted.clear()
+        self._accepted.shut()
         metrics.HALTED.set(1)
-        pause_s = min(self._settings.stripe_backoff_most_s, self._settings.stripe_backoff_first_s * 2**self._probes)
-        self._probes = min(self._probes + 1, 20)
-        self._probe_at = asyncio.get_running_loop().time() + pause_s
 
     def _open(self) -> None:
-        if not self._accepted.is_set():
+        if not self._accepted.is_open:
             logger.warning("Stripe accepts our key again")
-        self._accepted.set()
-        self._probes = 0
+        self._accepted.open()
         metrics.HALTED.set(0)

@@ -1,12 +1,16 @@
 """Commands that the gateway gives itself inside its process. They are on no topic and in no catalogue."""
 
-from schemas.base import Command, Identifier
+from schemas.base import Command, Identifier, PlatformKey
 from services.stripe_gateway.readings import (
     AccountReading,
     Answer,
+    BalanceReading,
     BankPayoutReading,
     IntentReading,
     MethodReading,
+    RefundReading,
+    ReversalReading,
+    RiskReading,
     TransferReading,
 )
 
@@ -34,6 +38,50 @@ class RecordTransfer(Command, topic="stripe_gateway.local", subject="payout_id",
     contract_id: Identifier
     payout_id: Identifier
     reading: TransferReading
+
+
+class RecordRefund(Command, topic="stripe_gateway.local", subject="refund_id", local=True):
+    """A refund was read anew."""
+
+    contract_id: Identifier
+    funding_id: Identifier
+    refund_id: Identifier
+    """Ours, or Stripe's own for one that was made by hand."""
+    reading: RefundReading
+
+
+class RecordReversals(Command, topic="stripe_gateway.local", subject="payout_id", local=True):
+    """A transfer was read anew, with all its reversals, oldest first."""
+
+    contract_id: Identifier
+    payout_id: Identifier
+    reading: TransferReading
+    reversals: tuple[ReversalReading, ...]
+
+
+class RecordRisk(Command, topic="stripe_gateway.local", subject="funding_id", local=True):
+    """A card dispute, a fraud warning or a review was read anew."""
+
+    contract_id: Identifier
+    funding_id: Identifier
+    reading: RiskReading
+
+
+class RecordBalance(Command, topic="stripe_gateway.local", key="platform", local=True):
+    """The platform's own balance was read anew, in all currencies."""
+
+    platform: PlatformKey
+    readings: tuple[BalanceReading, ...]
+
+
+class RecordAlarm(Command, topic="stripe_gateway.local", key="platform", local=True):
+    """Something about the platform's own account is wrong, or right again."""
+
+    platform: PlatformKey
+    code: str
+    about: Identifier
+    detail: str = ""
+    wrong: bool = True
 
 
 class RecordAccount(Command, topic="stripe_gateway.local", key="trainer_id", local=True):

@@ -1,4 +1,5 @@
-"""Nothing that opens something goes into a log: keys, client secrets, addresses of hosted pages, links of ours."""
+"""Nothing that opens something is in a log, or kept of a webhook: keys, client secrets, addresses of hosted pages,
+links of ours."""
 
 import logging
 import re

@@ -12,7 +12,7 @@ from typing import Any
 
 from stripe import StripeClient
 
-from services.stripe_gateway import reads, translate
+from services.stripe_gateway import parameters, reads, translate
 from services.stripe_gateway.facts import is_of_last_attempt
 from services.stripe_gateway.readings import Answered, Declined
 from services.stripe_gateway.reads import plain
@@ -62,8 +62,29 @@ async def _new_intent(client: StripeClient, attempt: Attempt, _: Record | None) 
     return Answered(reading=translate.intent(found)) if found else Look.ABSENT
 
 
+async def _canceled(client: StripeClient, attempt: Attempt, _: Record | None) -> Found:
+    """A cancellation: should the intent have succeeded meanwhile, that is the answer."""
+    reading, _found = await reads.intent(client, attempt.target)
+    return Answered(reading=reading) if reading.status in ("canceled", "succeeded") else Look.ABSENT
+
+
+async def _new_refund(client: StripeClient, attempt: Attempt, _: Record | None) -> Found:
+    wanted: Any = {**_since(attempt, "payment_intent"), "expand": [f"data.{part}" for part in parameters.REFUND_PARTS]}
+    listed = await client.v1.refunds.list_async(wanted)
+    found = await _with_metadata(listed.auto_paging_iter(), "refund_id", attempt.about)
+    return Answered(reading=await reads.whole_refund(client, found)) if found else Look.ABSENT
+
+
+async def _new_reversal(client: StripeClient, attempt: Attempt, _: Record | None) -> Found:
+    made = await reads.reversals_of(client, attempt.target)
+    found = next((reading for reading in made if reading.reversal_id == attempt.about), None)
+    return Answered(reading=found) if found else Look.ABSENT
+
+
 async def _new_transfer(client: StripeClient, attempt: Attempt, _: Record | None) -> Found:
-    listed = await client.v1.transfers.list_async(_since(attempt, "destination"))
+    parts = [f"data.{part}" for part in parameters.TRANSFER_PARTS]
+    wanted: Any = {**_since(attempt, "destination"), "expand": parts}
+    listed = await client.v1.transfers.list_async(wanted)
     found = await _with_metadata(listed.auto_paging_iter(), "payout_id", attempt.about)
     return Answered(reading=translate.transfer(found)) if found else Look.ABSENT
 
@@ -88,14 +109,24 @@ async def _detached(client: StripeClient, attempt: Attempt, _: Record | None) ->
     return Look.ABSENT if method.attached else Answered(reading=method)
 
 
+async def _evidence(client: StripeClient, attempt: Attempt, _: Record | None) -> Found:
+    """Whether the bank has it."""
+    reading = translate.evidence(await reads.dispute(client, attempt.target))
+    return Answered(reading=reading) if reading.submitted else Look.ABSENT
+
+
 _LOOKS: dict[str, Callable[[StripeClient, Attempt, Record | None], Awaitable[Found]]] = {
     "create_customer": _new_customer,
     "create_account": _new_account,
     "create_payment_intent": _new_intent,
     "confirm_payment_intent": _intent,
     "authenticate_payment_intent": _intent,
+    "cancel_payment_intent": _canceled,
+    "create_refund": _new_refund,
     "create_transfer": _new_transfer,
+    "reverse_transfer": _new_reversal,
     "detach_payment_method": _detached,
+    "submit_dispute_evidence": _evidence,
 }
 
 

@@ -18,3 +18,4 @@ LOOKS = Counter(
 WEBHOOKS = Counter("tranche_stripe_webhooks", "Webhooks by what became of them on arrival", ["endpoint", "outcome"])
 HINTS = Counter("tranche_stripe_hints", "Webhooks by what their object, read anew, told", ["type", "outcome"])
 UNREAD = Gauge("tranche_stripe_unread_webhooks", "Webhooks of this replica's lanes that wait to be looked into")
+MISSED = Counter("tranche_stripe_missed_webhooks", "Events that no webhook brought, found by looking", ["type"])

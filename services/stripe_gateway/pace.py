@@ -1,7 +1,7 @@
 """How fast Stripe is called: a bucket of tokens for everything and one for each kind of call (STRIPE.md 2.4).
 
 Whoever is first in is first out. A 429 halves the rate of the bucket that it names; while calls go through, the rate
-climbs back.
+climbs back. The rates are of all replicas together: each takes as large a part of them as it has of the lanes.
 """
 
 import asyncio
@@ -26,6 +26,11 @@ class Bucket:
         """When the bucket will be full again."""
         self._changed_at = float("-inf")
 
+    def resize(self, full_rate: float) -> None:
+        """Another full rate from now on; what was slowed down stays so, in proportion."""
+        self.rate *= full_rate / self._full
+        self._full = full_rate
+
     def take(self, now: float) -> float:
         """Take a token; how long to wait until it is there."""
         saved = max(1.0, self.rate) / self.rate
@@ -49,15 +54,24 @@ class Bucket:
 class Pace:
     """The buckets of one process. Belongs to one event loop."""
 
-    def __init__(self, settings: GatewaySettings, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        clock: Callable[[], float] | None = None,
+        share: Callable[[], float] = lambda: 1.0,
+    ) -> None:
+        """`share`: of the rates, that this process may take at the moment; above 0."""
         self._settings = settings
         self._clock = clock
-        self._all = Bucket(settings.stripe_calls_per_s, settings.stripe_rate_recover_s)
+        self._share_now = share
+        self._share = share()
+        self._all = Bucket(settings.stripe_calls_per_s * self._share, settings.stripe_rate_recover_s)
         self._each: dict[str, Bucket] = {}
         self._show()
 
     async def wait(self, operation: str) -> None:
         """Until the call may be made."""
+        self._divide()
         now = self._now()
         # Both are taken at once, so nobody overtakes between the two.
         wait_s = max(self._all.take(now), self._of(operation).take(now))
@@ -80,9 +94,20 @@ class Pace:
         self._of(operation).well(now)
         self._show()
 
+    def _divide(self) -> None:
+        share = self._share_now()
+        if share == self._share:
+            return
+        self._share = share
+        self._all.resize(self._settings.stripe_calls_per_s * share)
+        for bucket in self._each.values():
+            bucket.resize(self._settings.stripe_calls_per_s_each * share)
+        self._show()
+
     def _of(self, operation: str) -> Bucket:
         if operation not in self._each:
-            self._each[operation] = Bucket(self._settings.stripe_calls_per_s_each, self._settings.stripe_rate_recover_s)
+            rate = self._settings.stripe_calls_per_s_each * self._share
+            self._each[operation] = Bucket(rate, self._settings.stripe_rate_recover_s)
         return self._each[operation]
 
     def _show(self) -> None:

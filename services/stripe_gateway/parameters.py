@@ -18,11 +18,18 @@ Operation = Literal[
     "create_payment_intent",
     "confirm_payment_intent",
     "authenticate_payment_intent",
+    "cancel_payment_intent",
+    "create_refund",
     "create_transfer",
+    "reverse_transfer",
     "detach_payment_method",
+    "submit_dispute_evidence",
 ]
 
 INTENT_PARTS = ["latest_charge.balance_transaction"]
+REFUND_PARTS = ["balance_transaction"]
+TRANSFER_PARTS = ["destination_payment.balance_transaction"]
+"""What arrived at the trainer's account: its balance transaction says from when it can leave for the bank."""
 ACCOUNT_PARTS = ["configuration.recipient", "identity", "requirements"]
 
 
@@ -121,6 +128,60 @@ def authenticate_payment_intent(intent: Intent, number: int, return_url: str) ->
     )
 
 
+def cancel_payment_intent(command: stripe.CancelPaymentIntent, number: int = 1) -> Call:
+    """`number` rises when Stripe refused the one before."""
+    return Call(
+        "cancel_payment_intent",
+        _numbered(f"fund:{command.funding_id}:cancel", number),
+        stable({"cancellation_reason": command.reason, "expand": INTENT_PARTS}),
+        target=command.payment_intent_id,
+        number=number,
+    )
+
+
+def create_refund(command: stripe.CreateRefund) -> Call:
+    """To the card that it came from."""
+    return Call(
+        "create_refund",
+        f"refund:{command.refund_id}:{command.attempt}",
+        stable(
+            {
+                "amount": command.amount_minor,
+                "expand": REFUND_PARTS,
+                "metadata": {
+                    "contract_id": command.contract_id,
+                    "funding_id": command.funding_id,
+                    "milestone_id": command.milestone_id,
+                    "refund_id": command.refund_id,
+                },
+                "payment_intent": command.payment_intent_id,
+                "reason": command.reason,
+            }
+        ),
+        number=command.attempt,
+    )
+
+
+def reverse_transfer(command: stripe.ReverseTransfer) -> Call:
+    """From the account that it went to, as far as it is there."""
+    return Call(
+        "reverse_transfer",
+        f"reverse:{command.reversal_id}",
+        stable(
+            {
+                "amount": command.amount_minor,
+                "metadata": {
+                    "contract_id": command.contract_id,
+                    "milestone_id": command.milestone_id,
+                    "payout_id": command.payout_id,
+                    "reversal_id": command.reversal_id,
+                },
+            }
+        ),
+        target=command.transfer_id,
+    )
+
+
 def create_transfer(command: stripe.CreateTransfer) -> Call:
     """From that very charge, whatever else the balance holds (STRIPE.md 1.4)."""
     return Call(
@@ -131,6 +192,7 @@ def create_transfer(command: stripe.CreateTransfer) -> Call:
                 "amount": command.amount_minor,
                 "currency": command.currency,
                 "destination": command.account_id,
+                "expand": TRANSFER_PARTS,
                 "metadata": {
                     "contract_id": command.contract_id,
                     "milestone_id": command.milestone_id,
@@ -150,6 +212,22 @@ def detach_payment_method(command: stripe.DetachPaymentMethod) -> Call:
         f"detach:{command.payment_method_id}",
         stable({}),
         target=command.payment_method_id,
+    )
+
+
+def submit_dispute_evidence(command: stripe.SubmitDisputeEvidence) -> Call:
+    """Given to the bank at once: what is only kept at Stripe is read by nobody."""
+    texts = {
+        "product_description": command.product_description,
+        "refund_refusal_explanation": command.refund_refusal_explanation,
+        "service_date": command.service_date,
+        "uncategorized_text": command.uncategorized_text,
+    }
+    return Call(
+        "submit_dispute_evidence",
+        f"evidence:{command.evidence_id}",
+        stable({"evidence": {name: text for name, text in texts.items() if text}, "submit": True}),
+        target=command.dispute_id,
     )
 
 

@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.base import Moment
-from schemas.stripe import CapabilityStatus
+from schemas.stripe import CapabilityStatus, DisputeStatus
 
+RefundStatus = Literal["pending", "requires_action", "succeeded", "failed", "canceled"]
 BankPayoutStatus = Literal["pending", "in_transit", "paid", "failed", "canceled"]
 
 
@@ -46,6 +47,19 @@ class ChargeReading(_Reading):
     available_at: Moment
 
 
+class ConvertedReading(_Reading):
+    """Money that came in and that Stripe converted, with Stripe's fee in what it became."""
+
+    charge_id: str
+    balance_transaction_id: str
+    charge_minor: int
+    currency: str
+    settled_minor: int
+    fee_minor: int
+    settled_currency: str
+    available_at: Moment
+
+
 class IntentReading(_Reading):
     """A payment intent."""
 
@@ -54,7 +68,41 @@ class IntentReading(_Reading):
     status: str
     charge: ChargeReading | None = None
     """Of an intent that succeeded; None until its balance transaction is known."""
+    converted: ConvertedReading | None = None
+    """Of one that succeeded, in place of `charge`: it settled in another currency."""
     trouble: CardTrouble | None = None
+    cancellation_reason: str = ""
+
+
+class RefundReading(_Reading):
+    """A refund, with what left the platform's balance for it and what came back."""
+
+    kind: Literal["refund"] = "refund"
+    stripe_refund_id: str
+    refund_id: str = ""
+    """From its metadata; empty: it was made at Stripe by hand."""
+    payment_intent_id: str
+    status: RefundStatus
+    amount_minor: int
+    debited_minor: int
+    returned_minor: int
+    currency: str
+    settled_currency: str = ""
+    """Of what left the balance and came back, where Stripe converted it; empty: `currency`."""
+    pending_reason: str = ""
+    failure_reason: str = ""
+
+
+class ReversalReading(_Reading):
+    """A reversal of a transfer."""
+
+    kind: Literal["reversal"] = "reversal"
+    stripe_reversal_id: str
+    reversal_id: str = ""
+    """From its metadata; empty: it was made at Stripe by hand."""
+    transfer_id: str
+    amount_minor: int
+    currency: str
 
 
 class TransferReading(_Reading):
@@ -65,6 +113,8 @@ class TransferReading(_Reading):
     account_id: str
     amount_minor: int
     currency: str
+    available_at: Moment | None = None
+    """From when the trainer's balance has it; None where that was not read."""
 
 
 class AccountReading(_Reading):
@@ -110,8 +160,72 @@ class BankPayoutReading(_Reading):
     transfer_ids: tuple[str, ...] = ()
 
 
+class DisputeReading(_Reading):
+    """A cardholder's dispute, with what moved on the platform's balance."""
+
+    kind: Literal["dispute"] = "dispute"
+    dispute_id: str
+    charge_id: str
+    status: DisputeStatus
+    reason: str
+    amount_minor: int
+    withdrawn_minor: int
+    reinstated_minor: int
+    fee_minor: int
+    currency: str
+    evidence_due_at: Moment | None = None
+    is_charge_refundable: bool = False
+
+
+class EvidenceReading(_Reading):
+    """How far the evidence of a dispute is."""
+
+    kind: Literal["evidence"] = "evidence"
+    dispute_id: str
+    submitted: bool
+    """The bank has it."""
+
+
+class WarningReading(_Reading):
+    """An issuer's suspicion of a charge."""
+
+    kind: Literal["warning"] = "warning"
+    warning_id: str
+    charge_id: str
+    fraud_type: str
+    actionable: bool
+
+
+class ReviewReading(_Reading):
+    """A risk review of a payment."""
+
+    kind: Literal["review"] = "review"
+    review_id: str
+    open: bool
+    reason: str
+
+
+class BalanceReading(_Reading):
+    """What the platform has at Stripe in one currency."""
+
+    currency: str
+    available_minor: int
+    pending_minor: int
+    reserved_minor: int
+
+
+RiskReading = Annotated[DisputeReading | WarningReading | ReviewReading, Field(discriminator="kind")]
+
 Reading = Annotated[
-    IntentReading | TransferReading | AccountReading | CustomerReading | MethodReading | BankPayoutReading,
+    IntentReading
+    | RefundReading
+    | TransferReading
+    | ReversalReading
+    | AccountReading
+    | CustomerReading
+    | MethodReading
+    | BankPayoutReading
+    | EvidenceReading,
     Field(discriminator="kind"),
 ]
 

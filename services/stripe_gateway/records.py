@@ -37,6 +37,7 @@ class Attempt:
     correlation_id: str
     traceparent: str
     opened_at: datetime
+    """When it was asked for: no call of it can be older."""
     closed_at: datetime | None
     object_id: str | None
     http_status: int | None
@@ -88,9 +89,56 @@ class Transfer:
     state: str
     attempt: int
     transfer_id: str | None
+    reversed_minor: int = 0
+    """The sum of the reversals that were told."""
 
     def move(self, trigger: str) -> str | None:
         return _move(states.TRANSFER, self.state, trigger)
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money on its way back to a card, as we last told of it."""
+
+    refund_id: str
+    """Ours; Stripe's own for one that was made at Stripe by hand."""
+    contract_id: str
+    milestone_id: str
+    funding_id: str
+    payment_intent_id: str
+    amount_minor: int
+    currency: str
+    by_hand: bool
+    state: str
+    attempt: int
+    stripe_refund_id: str | None
+    debited_minor: int
+    returned_minor: int
+    pending_reason: str
+    failure_reason: str
+
+    def move(self, trigger: str, when: str = "") -> str | None:
+        return _move(states.REFUND, self.state, trigger, when)
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """Money taken back from a trainer's account."""
+
+    reversal_id: str
+    """Ours; Stripe's own for one that was made at Stripe by hand."""
+    payout_id: str
+    contract_id: str
+    milestone_id: str
+    transfer_id: str
+    amount_minor: int
+    currency: str
+    by_hand: bool
+    state: str
+    stripe_reversal_id: str | None
+
+    def move(self, trigger: str) -> str | None:
+        return _move(states.REVERSAL, self.state, trigger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +176,11 @@ class PaymentMethod:
     payment_method_id: str
     employer_id: str
     state: str
+    brand: str = ""
+    last4: str = ""
+    exp_month: int = 0
+    exp_year: int = 0
+    """0: it was saved before this was kept."""
 
     def move(self, trigger: str) -> str | None:
         return _move(states.PAYMENT_METHOD, self.state, trigger)
@@ -149,4 +202,101 @@ class BankPayout:
         return _move(states.BANK_PAYOUT, self.state, states.SEEN, status)
 
 
-Record = Attempt | Intent | Transfer | Account | Customer | PaymentMethod | BankPayout
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A cardholder's dispute of a charge, as we last told of it."""
+
+    dispute_id: str
+    contract_id: str
+    milestone_id: str
+    funding_id: str
+    charge_id: str
+    state: str
+    reason: str
+    amount_minor: int
+    withdrawn_minor: int
+    reinstated_minor: int
+    fee_minor: int
+    currency: str
+    evidence_due_at: datetime | None
+    is_charge_refundable: bool
+
+    def move(self, status: str) -> str | None:
+        return _move(states.DISPUTE, self.state, states.SEEN, status)
+
+    def take(self, trigger: str) -> str | None:
+        """Where a step of its evidence leads."""
+        return _move(states.DISPUTE, self.state, trigger)
+
+
+@dataclass(frozen=True, slots=True)
+class FraudWarning:
+    """An issuer's suspicion of a charge."""
+
+    warning_id: str
+    contract_id: str
+    milestone_id: str
+    funding_id: str
+    charge_id: str
+    state: str
+
+    def move(self, when: str) -> str | None:
+        return _move(states.WARNING, self.state, states.SEEN, when)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Stripe's risk review of a payment."""
+
+    review_id: str
+    contract_id: str
+    milestone_id: str
+    funding_id: str
+    state: str
+
+    def move(self, when: str) -> str | None:
+        return _move(states.REVIEW, self.state, states.SEEN, when)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What the platform has at Stripe in one currency, as we last told of it."""
+
+    currency: str
+    state: str
+    available_minor: int
+    pending_minor: int
+    reserved_minor: int
+
+    def move(self, trigger: str) -> str | None:
+        return _move(states.BALANCE, self.state, trigger)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something about the platform's own account that an operator was told of."""
+
+    alarm_id: str
+    code: str
+    about: str
+    state: str
+
+    def move(self, trigger: str) -> str | None:
+        return _move(states.ALARM, self.state, trigger)
+
+
+Risk = Dispute | FraudWarning | Review
+Record = (
+    Attempt
+    | Intent
+    | Refund
+    | Transfer
+    | Reversal
+    | Risk
+    | Account
+    | Customer
+    | PaymentMethod
+    | BankPayout
+    | Balance
+    | Alarm
+)

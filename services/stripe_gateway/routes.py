@@ -9,11 +9,12 @@ from pydantic import SecretStr
 from services.runtime import tokens
 from services.runtime.http import Gate
 from services.runtime.problems import Problem
+from services.runtime.stripe_keys import is_live
 from services.stripe_gateway import metrics, pages, webhooks
-from services.stripe_gateway.client import is_live
 from services.stripe_gateway.desk import Desk
 from services.stripe_gateway.links import HostedPages
 from services.stripe_gateway.settings import GatewaySettings, secrets_of
+from services.stripe_gateway.worklist import PostgresWorkList
 
 router = APIRouter()
 
@@ -60,7 +61,7 @@ def _receive(request: Request, raw: bytes, signature: str | None, endpoint: str,
         metrics.WEBHOOKS.labels(endpoint, "bad_signature").inc()
         raise
     word = webhooks.sort_out(body, live=is_live(_settings(request).stripe_api_key.get_secret_value()))
-    new = webhooks.store(gate.engine, word, endpoint, processor.ids.new("arr", now), now)
+    new = webhooks.store(PostgresWorkList(gate.engine), word, endpoint, processor.ids.new("arr", now), now)
     metrics.WEBHOOKS.labels(endpoint, word.state if new else "duplicate").inc()
     return {"received": True}
 

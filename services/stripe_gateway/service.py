@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.runtime.service import Part, Runtime, Service
-from services.stripe_gateway.client import KeyRefusedError, check_key
+from services.runtime.stripe_keys import KeyRefusedError, check_key
 from services.stripe_gateway.desk import Desk
 from services.stripe_gateway.handlers import HANDLERS
 from services.stripe_gateway.logs import hide_secrets
@@ -28,6 +28,7 @@ SERVICE = Service(
     folder=Path(__file__).parent,
     settings=GatewaySettings,
     parts=_parts,
+    compares_first=True,
 )
 
 

@@ -72,7 +72,45 @@ transfers = Table(
     Column("state", Text, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("transfer_id", Text, unique=True),
+    Column("reversed_minor", BigInteger, nullable=False, server_default="0"),
     comment="Transfers to trainers' accounts, one a payout.",
+)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("refund_id", Text, primary_key=True),
+    Column("contract_id", Text, nullable=False),
+    Column("milestone_id", Text, nullable=False),
+    Column("funding_id", Text, nullable=False),
+    Column("payment_intent_id", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("by_hand", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("stripe_refund_id", Text, unique=True),
+    Column("debited_minor", BigInteger, nullable=False),
+    Column("returned_minor", BigInteger, nullable=False),
+    Column("pending_reason", Text, nullable=False),
+    Column("failure_reason", Text, nullable=False),
+    comment="Refunds, as we last told of them; those made at Stripe by hand under Stripe's id.",
+)
+
+reversals = Table(
+    "reversals",
+    metadata,
+    Column("reversal_id", Text, primary_key=True),
+    Column("payout_id", Text, nullable=False, index=True),
+    Column("contract_id", Text, nullable=False),
+    Column("milestone_id", Text, nullable=False),
+    Column("transfer_id", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("by_hand", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("stripe_reversal_id", Text, unique=True),
+    comment="Reversals of transfers; those made at Stripe by hand under Stripe's id.",
 )
 
 accounts = Table(
@@ -102,6 +140,10 @@ payment_methods = Table(
     Column("payment_method_id", Text, primary_key=True),
     Column("employer_id", Text, nullable=False),
     Column("state", Text, nullable=False),
+    Column("brand", Text, nullable=False, server_default=""),
+    Column("last4", Text, nullable=False, server_default=""),
+    Column("exp_month", Integer, nullable=False, server_default="0"),
+    Column("exp_year", Integer, nullable=False, server_default="0"),
 )
 
 bank_payouts = Table(
@@ -115,6 +157,83 @@ bank_payouts = Table(
     Column("failure_code", Text),
     Column("transfer_ids", JSONB, nullable=False),
     comment="Payouts from trainers' Stripe balances to their banks, as we last told of them.",
+)
+
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("dispute_id", Text, primary_key=True),
+    Column("contract_id", Text, nullable=False),
+    Column("milestone_id", Text, nullable=False),
+    Column("funding_id", Text, nullable=False),
+    Column("charge_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("withdrawn_minor", BigInteger, nullable=False),
+    Column("reinstated_minor", BigInteger, nullable=False),
+    Column("fee_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("evidence_due_at", DateTime(timezone=True)),
+    Column("is_charge_refundable", Boolean, nullable=False),
+    comment="Cardholders' disputes, as we last told of them.",
+)
+
+fraud_warnings = Table(
+    "fraud_warnings",
+    metadata,
+    Column("warning_id", Text, primary_key=True),
+    Column("contract_id", Text, nullable=False),
+    Column("milestone_id", Text, nullable=False),
+    Column("funding_id", Text, nullable=False),
+    Column("charge_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    comment="Issuers' suspicions of charges.",
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("review_id", Text, primary_key=True),
+    Column("contract_id", Text, nullable=False),
+    Column("milestone_id", Text, nullable=False),
+    Column("funding_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    comment="Stripe's risk reviews of payments.",
+)
+
+balances = Table(
+    "balances",
+    metadata,
+    Column("currency", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("available_minor", BigInteger, nullable=False),
+    Column("pending_minor", BigInteger, nullable=False),
+    Column("reserved_minor", BigInteger, nullable=False),
+    comment="What the platform has at Stripe, as we last told of it.",
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("alarm_id", Text, primary_key=True),
+    Column("code", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    comment="What an operator was told of the platform's own account.",
+)
+
+polls = Table(
+    "polls",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("turn", BigInteger, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("until", DateTime(timezone=True)),
+    Column("after_id", Text),
+    Column("is_first", Boolean, nullable=False),
+    Column("next_at", DateTime(timezone=True), nullable=False, index=True),
+    comment="How far the events of each account at Stripe have been read through, and when it is next.",
 )
 
 webhooks = Table(
@@ -134,5 +253,5 @@ webhooks = Table(
     Column("handled_at", DateTime(timezone=True)),
     Index("webhooks_received", "arrival", postgresql_where="state = 'received'"),
     Index("webhooks_parked", "arrival", postgresql_where="state = 'parked'"),
-    comment="Every word from Stripe as it came, by its event id. It is a hint: the object is read anew.",
+    comment="Every word from Stripe, by its event id. It is a hint: the object is read anew.",
 )

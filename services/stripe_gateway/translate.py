@@ -2,18 +2,29 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
+from schemas.stripe import DisputeStatus
 from services.stripe_gateway.readings import (
     AccountReading,
+    BalanceReading,
     BankPayoutReading,
     CardTrouble,
     ChargeReading,
+    ConvertedReading,
     CustomerReading,
+    DisputeReading,
+    EvidenceReading,
     IntentReading,
     MethodReading,
+    RefundReading,
+    RefundStatus,
+    ReversalReading,
+    ReviewReading,
     TransferReading,
+    WarningReading,
 )
+from services.stripe_gateway.states import ANSWERABLE
 
 Json = Mapping[str, Any]
 
@@ -23,10 +34,7 @@ class UnexpectedObjectError(ValueError):
 
 
 def intent(found: Json) -> IntentReading:
-    """A payment intent, read with `latest_charge.balance_transaction` expanded.
-
-    Raises UnexpectedObjectError when the charge settled in another currency: fee and charge could not be added.
-    """
+    """A payment intent, read with `latest_charge.balance_transaction` expanded."""
     succeeded = found["status"] == "succeeded"
     trouble = _trouble(found.get("last_payment_error"))
     if found["status"] == "canceled":
@@ -34,22 +42,31 @@ def intent(found: Json) -> IntentReading:
         trouble = CardTrouble(
             code="payment_intent_canceled", message=f"The payment was cancelled at Stripe ({reason})."
         )
+    charge = _charge(found.get("latest_charge")) if succeeded else None
     return IntentReading(
         payment_intent_id=found["id"],
         status=found["status"],
-        charge=_charge(found.get("latest_charge")) if succeeded else None,
+        charge=charge if isinstance(charge, ChargeReading) else None,
+        converted=charge if isinstance(charge, ConvertedReading) else None,
         trouble=None if succeeded else trouble,
+        cancellation_reason=found.get("cancellation_reason") or "",
     )
 
 
-def _charge(found: Any) -> ChargeReading | None:
+def _charge(found: Any) -> ChargeReading | ConvertedReading | None:
     transaction = found.get("balance_transaction") if isinstance(found, Mapping) else None
     if not isinstance(transaction, Mapping):
         return None
     if transaction["currency"] != found["currency"]:
-        raise UnexpectedObjectError(
-            f"{found['id']} was charged in {found['currency']} and settled in {transaction['currency']}: the platform "
-            "needs a balance in the currency of its contracts"
+        return ConvertedReading(
+            charge_id=found["id"],
+            balance_transaction_id=transaction["id"],
+            charge_minor=found["amount"],
+            currency=found["currency"],
+            settled_minor=transaction["amount"],
+            fee_minor=transaction["fee"],
+            settled_currency=transaction["currency"],
+            available_at=_moment(transaction["available_on"]),
         )
     return ChargeReading(
         charge_id=found["id"],
@@ -74,14 +91,135 @@ def _trouble(error: Json | None) -> CardTrouble | None:
     )
 
 
+def refund(found: Json, returned: Json | None) -> RefundReading:
+    """A refund, `balance_transaction` expanded; `returned`: the balance transaction of its failure.
+
+    Raises UnexpectedObjectError when the two are in different currencies.
+    """
+    debit = found.get("balance_transaction")
+    _check_status(found, get_args(RefundStatus))
+    moved = [transaction for transaction in (debit, returned) if isinstance(transaction, Mapping)]
+    currencies = {transaction["currency"] for transaction in moved} or {found["currency"]}
+    if len(currencies) > 1:
+        raise UnexpectedObjectError(f"{found['id']} moved {' and '.join(sorted(currencies))} on the balance")
+    [settled] = currencies
+    return RefundReading(
+        stripe_refund_id=found["id"],
+        refund_id=(found.get("metadata") or {}).get("refund_id") or "",
+        payment_intent_id=_id(found.get("payment_intent")),
+        status=found["status"],
+        amount_minor=found["amount"],
+        debited_minor=-debit["net"] if isinstance(debit, Mapping) else 0,
+        returned_minor=returned["net"] if returned else 0,
+        currency=found["currency"],
+        settled_currency="" if settled == found["currency"] else settled,
+        pending_reason=found.get("pending_reason") or "",
+        failure_reason=found.get("failure_reason") or "",
+    )
+
+
+def _check_status(found: Json, known: tuple[str, ...]) -> None:
+    if found["status"] not in known:
+        raise UnexpectedObjectError(f"{found['id']} has the status {found['status']}, which this version does not know")
+
+
+def reversal(found: Json) -> ReversalReading:
+    """A reversal of a transfer."""
+    return ReversalReading(
+        stripe_reversal_id=found["id"],
+        reversal_id=(found.get("metadata") or {}).get("reversal_id") or "",
+        transfer_id=_id(found["transfer"]),
+        amount_minor=found["amount"],
+        currency=found["currency"],
+    )
+
+
 def transfer(found: Json) -> TransferReading:
-    """A transfer."""
+    """A transfer; with `destination_payment.balance_transaction` expanded it says when the money can be used."""
+    payment = found.get("destination_payment")
+    arrived = payment.get("balance_transaction") if isinstance(payment, Mapping) else None
     return TransferReading(
         transfer_id=found["id"],
         account_id=_id(found["destination"]),
         amount_minor=found["amount"],
         currency=found["currency"],
+        available_at=_moment(arrived["available_on"]) if isinstance(arrived, Mapping) else None,
     )
+
+
+def dispute(found: Json, currency: str, charge_minor: int) -> DisputeReading:
+    """A dispute; `currency` and `charge_minor` are of the funding, and so of the platform's balance.
+
+    A bank may dispute in another currency than was charged: then the sum is what was withdrawn, and as long as nothing
+    is, the whole charge. Raises UnexpectedObjectError for money that moved in another currency.
+    """
+    _check_status(found, get_args(DisputeStatus))
+    moved = [transaction for transaction in found["balance_transactions"] if isinstance(transaction, Mapping)]
+    for transaction in moved:
+        if transaction["currency"] != currency:
+            raise UnexpectedObjectError(
+                f"{found['id']} moved {transaction['currency']} on the balance, and {currency} was charged"
+            )
+    withdrawn_minor = -sum(transaction["amount"] for transaction in moved if transaction["amount"] < 0)
+    same = found["currency"] == currency
+    return DisputeReading(
+        dispute_id=found["id"],
+        charge_id=_id(found["charge"]),
+        status=found["status"],
+        reason=found["reason"],
+        amount_minor=found["amount"] if same else withdrawn_minor or charge_minor,
+        withdrawn_minor=withdrawn_minor,
+        reinstated_minor=sum(transaction["amount"] for transaction in moved if transaction["amount"] > 0),
+        fee_minor=max(0, sum(transaction["fee"] for transaction in moved)),
+        currency=currency,
+        evidence_due_at=_moment(due) if (due := (found.get("evidence_details") or {}).get("due_by")) else None,
+        is_charge_refundable=bool(found.get("is_charge_refundable")),
+    )
+
+
+def evidence(found: Json) -> EvidenceReading:
+    """How far the evidence of a dispute is. One that was answered and is asked about again (an inquiry that became a
+    dispute) is still to be answered."""
+    times = found["evidence_details"]["submission_count"]
+    return EvidenceReading(dispute_id=found["id"], submitted=bool(times) and found["status"] not in ANSWERABLE)
+
+
+def warning(found: Json) -> WarningReading:
+    """An early fraud warning."""
+    return WarningReading(
+        warning_id=found["id"],
+        charge_id=_id(found["charge"]),
+        fraud_type=found["fraud_type"],
+        actionable=bool(found["actionable"]),
+    )
+
+
+def review(found: Json) -> ReviewReading:
+    """A risk review."""
+    reason = found["reason"] if found["open"] else found.get("closed_reason") or found["reason"]
+    return ReviewReading(review_id=found["id"], open=bool(found["open"]), reason=reason)
+
+
+def balance(found: Json) -> tuple[BalanceReading, ...]:
+    """The platform's balance, a reading for each currency."""
+    sums: dict[str, dict[str, int]] = {}
+    for part in ("available", "pending", "connect_reserved"):
+        for entry in found.get(part) or ():
+            sums.setdefault(entry["currency"], {})[part] = entry["amount"]
+    return tuple(
+        BalanceReading(
+            currency=currency,
+            available_minor=parts.get("available", 0),
+            pending_minor=parts.get("pending", 0),
+            reserved_minor=parts.get("connect_reserved", 0),
+        )
+        for currency, parts in sorted(sums.items())
+    )
+
+
+def about(found: Json) -> tuple[str, str]:
+    """Of something about a payment: the ids of its payment intent (empty where Stripe names none) and its charge."""
+    return _id(found.get("payment_intent")), _id(found.get("charge"))
 
 
 def account(found: Json) -> AccountReading:

@@ -1,4 +1,4 @@
-"""The webhook inbox's door: checked, stored as it came, answered at once. Nothing is decided here.
+"""The webhook inbox's door: checked as it came, stored, answered at once. Nothing is decided here.
 
 Source: https://docs.stripe.com/webhooks/signature (as in STRIPE.md 2.2).
 """
@@ -7,16 +7,17 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import stripe
-from sqlalchemy import Engine
 
-from services.runtime.database import borrowed
-from services.runtime.lanes import lane_of
 from services.runtime.problems import Problem
 from services.stripe_gateway.client import API_VERSION
 from services.stripe_gateway.hints import Hint, NotUnderstoodError, hint_of
+from services.stripe_gateway.logs import hide
+
+if TYPE_CHECKING:
+    from services.stripe_gateway.worklist import WorkList
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Word:
     account: str
     object_id: str
     body: str
+    """As it came, but for what opens something: an intent's event carries its client secret."""
     state: str
     reason: str = ""
 
@@ -76,26 +78,41 @@ def _bad(detail: str) -> Problem:
     return Problem(400, "bad_signature", detail)
 
 
-def sort_out(body: str, *, live: bool) -> Word:
-    """What is to become of an event. `live`: whether our key moves real money. Raises a 400 Problem for no event."""
+def sort_out(body: str, *, live: bool, polled: bool = False) -> Word:
+    """What is to become of an event. `live`: whether our key moves real money. Raises a 400 Problem for no event.
+
+    `polled`: it was listed, not delivered. Then it has the account's own API version, which is no reason to set it
+    aside: its body is never believed, only what it points at.
+    """
     try:
         event: dict[str, Any] = json.loads(body)
         event_id, kind = event["id"], event["type"]
     except (ValueError, KeyError, TypeError):
         raise Problem(400, "no_event", "the body is no event of Stripe") from None
+    if hide(body) != body:
+        body = json.dumps(_hidden(event), separators=(",", ":"))
     try:
-        hint = _hint(event, live=live)
+        hint = _hint(event, live=live, polled=polled)
     except NotUnderstoodError as error:
         return Word(event_id, kind, str(event.get("account") or ""), "", body, PARKED, str(error))
     state = DONE if hint.kind == "nothing" else RECEIVED
     return Word(event_id, kind, hint.account, hint.object_id, body, state)
 
 
-def _hint(event: dict[str, Any], *, live: bool) -> Hint:
+def _hidden(found: Any) -> Any:
+    """The same without secrets, text by text: over the whole, an address would not end with its quotation mark."""
+    if isinstance(found, dict):
+        return {name: _hidden(value) for name, value in found.items()}
+    if isinstance(found, list):
+        return [_hidden(value) for value in found]
+    return hide(found) if isinstance(found, str) else found
+
+
+def _hint(event: dict[str, Any], *, live: bool, polled: bool) -> Hint:
     # Connect endpoints in live mode receive test events as well.
     if bool(event.get("livemode")) is not live:
         raise NotUnderstoodError(f"the event is of {'live' if event.get('livemode') else 'test'} mode, we are not")
-    if event.get("object") == "event" and event.get("api_version") != API_VERSION:
+    if not polled and event.get("object") == "event" and event.get("api_version") != API_VERSION:
         raise NotUnderstoodError(
             f"the event is of API version {event.get('api_version')}; make the endpoint with {API_VERSION}"
         )
@@ -104,20 +121,9 @@ def _hint(event: dict[str, Any], *, live: bool) -> Hint:
     return hint_of(event)
 
 
-def store(engine: Engine, word: Word, endpoint: str, arrival: str, now: datetime) -> bool:
+def store(work: "WorkList", word: Word, endpoint: str, arrival: str, now: datetime) -> bool:
     """Keep an event, and wake the inbox. False: it was here already."""
-    with borrowed(engine) as connection:
-        stored = connection.execute(
-            "INSERT INTO webhooks (event_id, arrival, endpoint, type, account, object_id, lane, body, state, reason, "
-            "received_at, handled_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
-            "ON CONFLICT (event_id) DO NOTHING",
-            (word.event_id, arrival, endpoint, word.type, word.account, word.object_id, lane_of(word.object_id),
-             word.body, word.state, word.reason, now, now if word.state == DONE else None),
-        )  # fmt: skip
-        new = stored.rowcount == 1
-        if new and word.state == RECEIVED:
-            connection.execute("SELECT pg_notify(%s, '')", (WEBHOOKS_CHANNEL,))
-        connection.commit()
+    new = work.keep(word, endpoint, arrival, now)
     if new and word.state == PARKED:
         logger.error("webhook %s (%s) is set aside: %s", word.event_id, word.type, word.reason)
     return new

@@ -58,6 +58,11 @@ class RateLimits(Strict):
     intent_changes_per_hour: float | None = Field(default=None, gt=0)
 
 
+class Settlement(Strict):
+    currencies: list[str]
+    """Of the platform's balance, the default one first; none: every currency."""
+
+
 class Resend(Strict):
     event: str
 
@@ -113,6 +118,11 @@ def router(sandbox: Sandbox) -> APIRouter:
     async def set_stripes_limits() -> Json:
         sandbox.limiter.set(stripes_own())
         return vars(sandbox.limiter.limits)
+
+    @routes.put("/settlement")
+    async def set_settlement(body: Settlement) -> Json:
+        sandbox.settlement_currencies = tuple(currency.lower() for currency in body.currencies)
+        return {"currencies": list(sandbox.settlement_currencies)}
 
     @routes.get("/webhooks/policy")
     async def policy() -> Json:

@@ -8,7 +8,14 @@ from pydantic import Field
 from services.stripe_sandbox.balances import Posting
 from services.stripe_sandbox.control import Strict
 from services.stripe_sandbox.errors import ApiError
-from services.stripe_sandbox.resources import accounts_state, disputes, early_fraud_warnings, payouts, reviews
+from services.stripe_sandbox.resources import (
+    accounts_state,
+    disputes,
+    early_fraud_warnings,
+    payment_methods,
+    payouts,
+    reviews,
+)
 from services.stripe_sandbox.sandbox import Context, Sandbox
 
 Json = dict[str, Any]
@@ -43,6 +50,11 @@ class FraudWarning(Strict):
 class ReviewOpening(Strict):
     charge: str
     reason: str = Field(default="rule", pattern="^(rule|manual)$")
+
+
+class CardRenewal(Strict):
+    exp_month: int = Field(ge=1, le=12)
+    exp_year: int = Field(ge=2000, le=2100)
 
 
 class BalanceChange(Strict):
@@ -100,6 +112,12 @@ def router(sandbox: Sandbox) -> APIRouter:
         with _known(sandbox, "charge", body.charge) as ctx:
             opened = reviews.open_review(ctx, body.charge, body.reason)
         return dict(await done(opened))
+
+    @routes.post("/payment_methods/{payment_method}/renew")
+    async def renew_card(payment_method: str, body: CardRenewal) -> Json:
+        with _known(sandbox, "payment_method", payment_method) as ctx:
+            renewed = payment_methods.renew(ctx, payment_method, body.exp_month, body.exp_year)
+        return dict(await done(renewed))
 
     @routes.post("/balance")
     async def set_balance(body: BalanceChange) -> Json:

@@ -42,6 +42,7 @@ class Sandbox:
         self.faults = Faults()
         self.limiter = Limiter(stripes_own() if settings.sandbox_limits else Limits())
         self.requests: deque[Json] = deque(maxlen=KEPT_REQUESTS)
+        self.settlement_currencies = settings.settlement_currencies
         self.seed()
 
     @property
@@ -72,6 +73,7 @@ class Sandbox:
         self.scheduler.reload()
         self.faults.clear()
         self.limiter.reset()
+        self.settlement_currencies = self.settings.settlement_currencies
         self.requests.clear()
         self.webhooks.reset()
         self.seed()

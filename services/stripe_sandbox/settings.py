@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     """Country of the platform's own account."""
     sandbox_platform_payouts: str = "manual"
     """Interval of the platform's own payouts. Stripe's default is `daily`, which sweeps held money."""
+    sandbox_settlement_currencies: str = ""
+    """Currencies that the platform's balance is kept in, with spaces between; Stripe converts all others to the first
+    of them. Empty: every currency, nothing is converted."""
     sandbox_strict: bool = True
     """Check each object that is returned against the stripe library's own class."""
     sandbox_limits: bool = False
@@ -54,6 +57,11 @@ class Settings(BaseSettings):
         if is_live_key(key):
             raise LiveKeyError("the Stripe sandbox refuses to start with a live key: give it an sk_test_ key")
         return key
+
+    @property
+    def settlement_currencies(self) -> tuple[str, ...]:
+        """Of the platform's balance, the default one first; none: every currency."""
+        return tuple(self.sandbox_settlement_currencies.lower().split())
 
     @property
     def public_url(self) -> str:

@@ -34,6 +34,9 @@ OUTSIDE_WORLD = {
 }
 """What a decision may not touch, by module: what it needs of it is an argument."""
 
+SPEAK_WITH_STRIPE = {"stripe_gateway", "stripe_sandbox", "auditor"}
+"""The gateway alone, and who compares what it did with what Stripe has."""
+
 _CLOCK_READS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
 _EFFECTS = {"open", "print", "input", "exec", "eval"}
 
@@ -66,7 +69,7 @@ def foreign_imports(source: str, service: str, package: str = "") -> list[str]:
             wrong.append(f"line {line}: {name} is another service's")
         elif root in {"deploy", "tests", "benchmarks"}:
             wrong.append(f"line {line}: {name} is no part of a service")
-        elif root == "stripe" and service not in {"stripe_gateway", "stripe_sandbox"}:
+        elif root == "stripe" and service not in SPEAK_WITH_STRIPE:
             wrong.append(f"line {line}: only the gateway speaks with Stripe")
     return wrong
 

@@ -1,5 +1,7 @@
 """Who may import whom, what a decision may not touch, and the one shape of a service. The rules are tested first."""
 
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -159,3 +161,21 @@ def test_what_a_pure_module_imports_of_its_own_service_is_judged_too() -> None:
     runtime = ROOT / "services" / "runtime"
 
     assert own_modules(runtime / "diagrams.py") == {runtime / "diagrams.py", runtime / "states.py"}
+
+
+def test_what_decides_is_tried_by_mutation_testing() -> None:
+    """`[tool.mutmut]` names the modules; whatever `domain.py` is made of must be among them."""
+    chosen = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
+    decides = {
+        named(path)
+        for service in CORE
+        for path in own_modules(ROOT / "services" / service / "domain.py")
+        if path.name != "states.py"  # a table; tests/mutation/tables.py tries those
+    }
+    tried = {path for path in decides if _matches(path, chosen["only_mutate"])}
+    assert decides - tried == set()
+    assert {path for path in decides if _matches(path, chosen["do_not_mutate"])} == set()
+
+
+def _matches(path: str, patterns: list[str]) -> bool:
+    return any(fnmatch(path, pattern) for pattern in patterns)

@@ -5,6 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from deploy.local.story import Place, Story
+from services.auditor.audit import database_urls
+from services.auditor.reconcile.findings import Reconciliation
+from services.auditor.reconcile.look import Surroundings, reconcile
+from services.auditor.reconcile.stripe_side import open_library
 from tests.platform.running import RunningPlatform
 
 
@@ -26,6 +30,14 @@ def story(place: Place) -> Iterator[Story]:
     told = Story(place)
     yield told
     told.close()
+
+
+@pytest.fixture
+def look(running_platform: RunningPlatform) -> Iterator[Callable[[], Reconciliation]]:
+    """Reconciles the running platform."""
+    with open_library(running_platform.stripe_key, running_platform.sandbox) as stripe:
+        around = Surroundings(database_urls(running_platform.database_url), running_platform.kafka_bootstrap, stripe)
+        yield lambda: reconcile(around, running_platform.clock.now, looks=4, pause_s=0.7)
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx
@@ -19,17 +20,20 @@ from deploy.local.kafka import create_topics
 from schemas.base import Message
 from schemas.catalogue import TOPICS
 from schemas.envelope import Envelope, read_body, read_headers, write_headers
-from services.runtime.clock import SystemClock
+from schemas.funding import FundsMoved
 from services.runtime.database import migrate, open_engine
 from services.runtime.decisions import Outcome
 from services.runtime.http import Gate, build_app
 from services.runtime.ids import IdSource
+from services.runtime.kafka import Kafka
 from services.runtime.lanes import lane_of
+from services.runtime.postgres import Postgres, open_log
 from services.runtime.processor import Batch, Processor
 from services.runtime.records import Delivery, Record
 from services.runtime.relay import Relay
 from services.runtime.service import Service
 from services.runtime.settings import Settings
+from services.runtime.timers import Timers
 from services.runtime.tokens import issue
 from services.runtime.worker import Worker
 from tests.platform.backing import Backing
@@ -39,6 +43,19 @@ _SECRET = "a-secret-for-tests-of-at-least-32-bytes"
 _PATIENCE_S = 20.0
 WAIT_S = 0.4
 """How long a call waits for a projection here."""
+
+
+class HandClock:
+    """The machine's time, ahead by what a test moved it."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, by: timedelta) -> None:
+        self._ahead += by
 
 
 class Bench:
@@ -54,7 +71,10 @@ class Bench:
             projection_wait_s=WAIT_S,
         )
         self.engine = open_engine(self.url)
-        self.processor = Processor(service.name, service.handlers, self.engine, SystemClock(), IdSource())
+        self.clock = HandClock()
+        database = Postgres(self.engine)
+        self.processor = Processor(service.name, service.handlers, database, self.clock, IdSource())
+        self.timers = Timers(service.name, database, self.clock, self.settings.timer_poll_s, most=500)
         app = build_app(service.name, Gate(self.processor, self.engine, self.settings), dict)
         for router in service.routes:
             app.include_router(router)
@@ -92,11 +112,42 @@ class Bench:
         """Take messages as they come from Kafka, in one batch: facts with the next version of their stream."""
         return self.processor.run(Batch([self._delivery(message) for message in messages]))
 
+    def later(self, **after: float) -> list[Message]:
+        """Move the clock (`days=14`) and let the service take the commands of its timers that are due; returns them.
+
+        What they set in turn is taken as well, when it is due by then.
+        """
+        self.clock.advance(timedelta(**after))
+        taken: list[Message] = []
+        while due := self.fired():
+            taken += [message for _, message in due]
+            self.processor.run(Batch([self.as_heard(envelope, message) for envelope, message in due]))
+        return taken
+
+    def fired(self) -> list[tuple[Envelope, Message]]:
+        """Fire the timers that are due: their commands, as they are on the topic, not taken yet."""
+        with psycopg.connect(self.url) as connection:
+            last = connection.execute("SELECT coalesce(max(sequence), 0) FROM event_log").fetchone()
+            while self.timers.fire():
+                pass
+            rows = connection.execute(
+                "SELECT event_id, type, subject, time, correlation_id, causation_id, sequence, body FROM event_log "
+                "WHERE sequence > %s ORDER BY sequence",
+                last,
+            ).fetchall()
+        source = self.service.name
+        return [
+            (Envelope(identifier, type_name, source, subject, moment, correlation, causation, sequence),
+             read_body(type_name, body.encode()))
+            for identifier, type_name, subject, moment, correlation, causation, sequence, body in rows
+        ]  # fmt: skip
+
     def said(self, key: str) -> list[Message]:
-        """Everything the service said about a key, in order."""
+        """Everything the service said about a key, in order, but what analysts alone are told (`test_balances.py`)."""
         with psycopg.connect(self.url) as connection:
             rows = connection.execute(
-                "SELECT type, body FROM event_log WHERE key = %s ORDER BY sequence", (key,)
+                "SELECT type, body FROM event_log WHERE key = %s AND type <> %s ORDER BY sequence",
+                (key, FundsMoved.type_name),
             ).fetchall()
         return [read_body(type_name, body.encode()) for type_name, body in rows]
 
@@ -105,7 +156,10 @@ class Bench:
         return [message.type_name.split(".")[1] for message in self.said(key)]
 
     def _delivery(self, message: Message) -> Delivery:
-        envelope = self.envelope(message)
+        return self.as_heard(self.envelope(message), message)
+
+    def as_heard(self, envelope: Envelope, message: Message) -> Delivery:
+        """A message with its envelope, as the worker hands it over."""
         place = (message.topic, lane_of(message.key))
         record = Record(*place, self._offsets[place], message.key.encode(), [], b"")
         self._offsets[place] += 1
@@ -113,14 +167,14 @@ class Bench:
 
     def envelope(self, message: Message, identifier: str | None = None) -> Envelope:
         """What would be around this message: its producer's next version, or a command's own id."""
-        identifier = identifier or self.processor.ids.new("evt", datetime.now(UTC))
+        identifier = identifier or self.processor.ids.new("evt", self.clock.now())
         source = message.topic.split(".", maxsplit=1)[0]
         version = 0
         if message.versioned:
             self._versions[source, message.key] += 1
             version = self._versions[source, message.key]
         return Envelope(
-            identifier, message.type_name, source, message.subject, datetime.now(UTC), identifier, "",
+            identifier, message.type_name, source, message.subject, self.clock.now(), identifier, "",
             stream_version=version,
         )  # fmt: skip
 
@@ -130,14 +184,16 @@ class Bench:
     def running(self) -> Iterator[None]:
         """The worker and the relay on the real Kafka. Once a session: a second log would be behind the topics."""
         create_topics(self.settings.kafka_bootstrap, TOPICS)
-        worker = Worker(self.settings, self.service.topics, self.processor, self.engine)
-        relay = Relay(self.service.name, self.url, self.settings.kafka_bootstrap, SystemClock())
-        for part in (worker, relay):
+        broker, database = Kafka(self.settings.kafka_bootstrap), self.processor.database
+        worker = Worker(self.settings, self.service.topics, self.processor, broker)
+        relay = Relay(self.service.name, partial(open_log, self.url), broker, self.clock)
+        timers = Timers(self.service.name, database, self.clock, self.settings.timer_poll_s, most=500)
+        for part in (worker, timers, relay):
             part.start()
         try:
             yield
         finally:
-            for part in (worker, relay):
+            for part in (worker, timers, relay):
                 part.stop()
                 part.join(_PATIENCE_S)
                 assert part.failure is None, part.failure

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -85,3 +86,25 @@ def test_a_second_migration_changes_nothing_and_keeps_what_is_stored(platform: B
         assert inspect(engine).get_table_names() == before
     finally:
         engine.dispose()
+
+
+_DIES = """
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "0001", None, None, None
+
+
+def upgrade() -> None:
+    op.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+"""
+
+
+def test_a_database_that_goes_away_in_the_middle_is_told_as_one_that_was_never_there(
+    platform: Backing, tmp_path: Path
+) -> None:
+    """A service then ends with one line that says so (seen when the database was shut down in that very moment)."""
+    migrations = tmp_path / "migrations"
+    migrations.mkdir()
+    (migrations / "0001_dies.py").write_text(_DIES)
+    with pytest.raises(psycopg.OperationalError, match="terminating connection"):
+        migrate(platform.new_database("dies"), tmp_path)

@@ -171,6 +171,7 @@ def test_a_service_that_ends_at_once_is_told_with_its_own_words(
     monkeypatch.setenv("TRANCHE_TOY", "crash")
     with pytest.raises(LocalError, match="ended while it started: the toy was told to crash"):
         toys.up()
+    assert {status.name: status.last_words for status in toys.status()}["contracts"] == "the toy was told to crash"
 
 
 def test_a_service_that_does_not_listen_to_sigterm_is_killed(toys: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ A small process of its own: it reads from a pipe that only the session holds, an
 orderly end there is nothing left for it to do.
 """
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -43,7 +44,17 @@ def clean(root: Path) -> None:
     Postgres(
         home=layout.postgres, tools=layout.tools, ports=layout.ports(), processes=processes, durable=False
     ).remove()
+    _unmount(root)
     shutil.rmtree(root, ignore_errors=True)
+
+
+def _unmount(root: Path) -> None:
+    """Filesystems that a test mounted below its root (a small one, to be filled)."""
+    with contextlib.suppress(FileNotFoundError):  # not Linux: nothing is mounted there
+        places = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+        for place in reversed(places):
+            if place.startswith(f"{root}/"):
+                subprocess.run(["umount", place], check=False)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The whole platform for end-to-end tests: every service, in a root folder of the session's own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ import httpx
 from deploy.local.errors import LocalError
 from deploy.local.layout import Layout
 from deploy.local.platform import ExternalBacking, Platform
-from deploy.local.services import FRONT_DOOR, SANDBOX, SERVICES, shell_without_secrets
+from deploy.local.services import AUDITOR, FRONT_DOOR, SANDBOX, SERVICES, shell_without_secrets
 from schemas.base import Role
 from services.runtime.clock import MovableClock
 from services.runtime.tokens import issue
@@ -66,14 +66,25 @@ class RunningPlatform:
 
 
 @contextmanager
-def running_platform(backing: ExternalBacking | None = None) -> Iterator[RunningPlatform]:
-    """The platform for as long as the block runs, by its own Kafka and PostgreSQL or by those of `backing`."""
+def running_platform(
+    backing: ExternalBacking | None = None, auditing: Mapping[str, str] | None = None
+) -> Iterator[RunningPlatform]:
+    """The platform for as long as the block runs, by its own Kafka and PostgreSQL or by those of `backing`.
+
+    `auditing`: settings with which the auditor runs as well. It does not where they are None: it would find what a
+    test makes wrong on purpose, and act upon it.
+    """
     absent = [service.name for service in SERVICES if not service.exists]
     if absent:  # a story would wait for them step by step, for minutes
         raise LocalError(f"not in this checkout: {', '.join(absent)}")
     with temporary_root() as root:
         platform = Platform(
-            Layout(root), durable=False, front_door_port=None, backing=backing, shell=shell_without_secrets
+            Layout(root),
+            durable=False,
+            front_door_port=None,
+            backing=backing,
+            services=[service for service in SERVICES if service.name != AUDITOR or auditing is not None],
+            shell=lambda: {**shell_without_secrets(), **(auditing or {})},
         )
         platform.up()
         yield RunningPlatform(platform)

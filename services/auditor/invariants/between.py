@@ -65,7 +65,9 @@ RULES = (
                 || ', payment intent ' || coalesce(i.state || ' ' || i.charge_minor, 'none')
             FROM fundings f FULL JOIN intents i USING (funding_id)
             WHERE {_level("coalesce(f.contract_id, i.contract_id)", ("funding", "stripe_gateway"))}
-                AND (coalesce(f.state IN ('funded', 'released'), false) <> coalesce(i.state = 'succeeded', false)
+                AND (coalesce(f.state IN ('funded', 'released', 'refunded', 'charged_back', 'voided',
+                            'set_aside'), false)
+                        <> coalesce(i.state IN ('succeeded', 'set_aside'), false)
                     OR f.charge_minor <> i.charge_minor)
         """,
     ),
@@ -78,7 +80,7 @@ RULES = (
             SELECT milestone_id, 'ledger ' || coalesce(l.balance, 0) || ', gateway ' || coalesce(t.moved, 0)
             FROM (SELECT milestone_id, contract_id, balance FROM ledger WHERE account = 'transferred') l
             FULL JOIN (
-                SELECT milestone_id, contract_id, sum(amount_minor) AS moved
+                SELECT milestone_id, contract_id, sum(amount_minor - reversed_minor) AS moved
                 FROM transfers WHERE transfer_id IS NOT NULL GROUP BY milestone_id, contract_id
             ) t USING (milestone_id)
             WHERE coalesce(l.balance, 0) <> coalesce(t.moved, 0)
@@ -101,18 +103,21 @@ RULES = (
     ),
     Rule(
         name="releases_are_paid_out",
-        holds="Per milestone, the payouts add up to what the ledger released.",
+        holds="Per milestone, the payouts that were not given up add up to what the ledger released, with what came "
+        "back from them.",
         why="Released money that nobody pays out, or a payout of money that was not released.",
         remedy=_REBUILD,
         sql=f"""
-            SELECT milestone_id, 'released ' || -coalesce(l.balance, 0) || ', payouts ' || coalesce(p.paid, 0)
+            SELECT milestone_id, 'released ' || -coalesce(l.balance, 0) || ', returned ' || coalesce(r.returned, 0)
+                || ', payouts ' || coalesce(p.paid, 0)
             FROM (SELECT milestone_id, contract_id, balance FROM ledger WHERE account = 'released') l
             FULL JOIN (
-                SELECT milestone_id, contract_id, sum(amount_minor) AS paid FROM payouts
+                SELECT milestone_id, contract_id, sum(amount_minor) AS paid FROM payouts WHERE state <> 'given_up'
                 GROUP BY milestone_id, contract_id
             ) p USING (milestone_id)
-            WHERE -coalesce(l.balance, 0) <> coalesce(p.paid, 0)
-                AND {_level("coalesce(l.contract_id, p.contract_id)", ("payouts", "funding"))}
+            LEFT JOIN returned r USING (milestone_id)
+            WHERE coalesce(r.returned, 0) - coalesce(l.balance, 0) <> coalesce(p.paid, 0)
+                AND {_level("coalesce(l.contract_id, p.contract_id)", ("payouts", "funding"), ("funding", "payouts"))}
         """,
     ),
     Rule(
@@ -150,19 +155,21 @@ RULES = (
         holds="The funding state that everybody sees is that of the milestone's fundings.",
         why="An employer may be asked to pay what is paid.",
         remedy=_REBUILD,
-        # Without a funding: none yet, or the hire's own charge could not begin (`failed`).
+        # Without a funding: none yet, or the hire's own charge could not begin (`failed`). What became of money that
+        # came in has more names in what is shown.
         sql=f"""
             SELECT m.milestone_id, 'shown ' || m.funding_state || ', fundings ' || coalesce(f.state, 'none')
             FROM contracts_milestones m
             LEFT JOIN (
                 SELECT milestone_id, CASE
-                    WHEN bool_or(state IN ('funded', 'released')) THEN 'funded'
+                    WHEN bool_or(state IN ('funded', 'released', 'refunded', 'charged_back')) THEN 'funded'
                     WHEN bool_or(state = 'action_required') THEN 'action_required'
                     WHEN bool_or(state = 'processing') THEN 'processing'
                     ELSE 'failed' END AS state
                 FROM fundings GROUP BY milestone_id
             ) f USING (milestone_id)
-            WHERE NOT (m.funding_state = coalesce(f.state, 'none') OR (f.state IS NULL AND m.funding_state = 'failed'))
+            WHERE NOT (m.funding_state = coalesce(f.state, 'none') OR (f.state IS NULL AND m.funding_state = 'failed')
+                    OR (f.state = 'funded' AND m.funding_state IN ('refund_pending', 'refunded', 'charged_back')))
                 AND {_level("m.contract_id", ("contracts", "funding"), ("funding", "contracts"))}
         """,
     ),
@@ -171,13 +178,18 @@ RULES = (
         holds="The status that everybody sees follows from the review, and nothing approved is unsettled.",
         why="A trainer may believe to be paid, an employer may approve what is paid.",
         remedy=_REBUILD,
+        # A review is closed once nothing is held: the money is on its way back, or back, or with the bank. A dispute at
+        # the bank shows as disputed whatever the review. What was approved and paid out may be taken back for the bank.
         sql=f"""
             SELECT m.milestone_id, 'shown ' || m.status || ', review ' || coalesce(r.state, 'none') || ', unsettled '
                 || m.unsettled_minor
             FROM contracts_milestones m LEFT JOIN reviews r USING (milestone_id)
             WHERE ((coalesce(r.state, 'none'), m.status) NOT IN (
                     ('not_funded', 'NOT_FUNDED'), ('not_funded', 'CANCELLED'), ('funded', 'ACTIVE_FUNDED'),
-                    ('requested', 'PENDING_APPROVAL'), ('approved', 'PAID'))
+                    ('requested', 'PENDING_APPROVAL'), ('approved', 'PAID'), ('closed', 'ACTIVE_FUNDED'),
+                    ('closed', 'REFUNDED'), ('closed', 'PAID'), ('disputed', 'DISPUTED'), ('funded', 'DISPUTED'),
+                    ('requested', 'DISPUTED'), ('approved', 'DISPUTED'), ('closed', 'DISPUTED'),
+                    ('approved', 'REFUNDED'))
                 OR m.unsettled_minor <> 0)
                 AND {_ALL_LEVEL}
         """,

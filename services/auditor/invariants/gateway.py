@@ -14,20 +14,22 @@ RULES = (
         services=_GATEWAY,
         sql="""
             SELECT object_id, string_agg(attempt_id || ' for ' || about, ', ' ORDER BY attempt_id)
-            FROM attempts WHERE operation LIKE 'create\\_%' AND state = 'succeeded' AND object_id IS NOT NULL
+            FROM attempts WHERE (operation LIKE 'create\\_%' OR operation = 'reverse_transfer') AND state = 'succeeded'
+                AND object_id IS NOT NULL
             GROUP BY object_id HAVING count(*) > 1
         """,
     ),
     Rule(
         name="one_object_each",
-        holds="A funding has one payment intent, a payout one transfer, a party one account or customer.",
+        holds="A funding has one payment intent, a payout one transfer, a request one refund or reversal, a party one "
+        "account or customer.",
         why="A second one is a second charge, or money sent twice.",
         remedy=_REVERSE,
         services=_GATEWAY,
         sql="""
             SELECT about, operation || ': ' || string_agg(coalesce(object_id, '-') || ' by ' || attempt_id, ', '
                 ORDER BY attempt_id)
-            FROM attempts WHERE operation LIKE 'create\\_%' AND state = 'succeeded'
+            FROM attempts WHERE (operation LIKE 'create\\_%' OR operation = 'reverse_transfer') AND state = 'succeeded'
             GROUP BY about, operation HAVING count(*) > 1
         """,
     ),
@@ -43,7 +45,8 @@ RULES = (
             FROM (
                 SELECT sequence, type, coalesce(body::jsonb ->> 'payout_id', body::jsonb ->> 'funding_id') AS subject
                 FROM event_log
-                WHERE type IN ('stripe.payment_intent_succeeded.v1', 'stripe.transfer_created.v1')
+                WHERE type IN ('stripe.payment_intent_succeeded.v1', 'stripe.charge_converted.v1',
+                    'stripe.transfer_created.v1')
             ) told
             GROUP BY subject, type HAVING count(*) > 1
         """,

@@ -1,7 +1,7 @@
 """/v1/balance_transactions and the money behind them: each moves an account's balance by its net amount."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from stripe.params._balance_transaction_list_params import BalanceTransactionListParams
 from stripe.params._balance_transaction_retrieve_params import BalanceTransactionRetrieveParams
@@ -11,6 +11,7 @@ from services.stripe_sandbox.errors import no_such
 from services.stripe_sandbox.render import page
 from services.stripe_sandbox.routing import operation
 from services.stripe_sandbox.sandbox import Context
+from services.stripe_sandbox.settlement import settle
 
 Json = dict[str, Any]
 
@@ -32,7 +33,7 @@ def record(
     *,
     amount_minor: int,
     currency: str,
-    against: Posting | None = None,
+    outside: Literal["bank", "cards"] = "bank",
     fee_minor: int = 0,
     available_on: int | None = None,
     description: str | None = None,
@@ -41,11 +42,16 @@ def record(
     """Make a balance transaction of the context's account and move the money.
 
     `amount_minor` is signed, `available_on` unix seconds (now when None): a moment in the future leaves the
-    money pending until then. `against` is the other side (for the whole amount, without the fee); an `internal`
-    one is posted by the caller.
+    money pending until then. The other side (of the whole amount, without the fee) is `outside`; an `internal` one is
+    posted by the caller. What card holders pay, or get, is converted where the account's balance is not kept in
+    `currency` (settlement.py).
     """
     moment = ctx.now_s if available_on is None else available_on
     pending = moment > ctx.now_s
+    exchange_rate = None
+    if outside == "cards" and not internal:
+        fee_minor = settle(ctx, fee_minor, currency).amount_minor
+        amount_minor, currency, exchange_rate = settle(ctx, amount_minor, currency)
     net_minor = amount_minor - fee_minor
     transaction: Json = {
         "id": ctx.new_id("txn"),
@@ -56,7 +62,7 @@ def record(
         "created": ctx.now_s,
         "currency": currency,
         "description": description,
-        "exchange_rate": None,
+        "exchange_rate": exchange_rate,
         "fee": fee_minor,
         "fee_details": [],
         "net": net_minor,
@@ -81,8 +87,7 @@ def record(
         postings = [Posting(ctx.account, "pending" if pending else "available", net_minor)]
         if fee_minor:
             postings.append(Posting("external", "fees", fee_minor))
-        other = against or Posting("external", "bank", -amount_minor)
-        ctx.balances.post(currency, transaction["id"], *postings, other)
+        ctx.balances.post(currency, transaction["id"], *postings, Posting("external", outside, -amount_minor))
     if pending:
         ctx.later(datetime.fromtimestamp(moment, UTC), "make_available", transaction=transaction["id"])
     return transaction

@@ -6,7 +6,6 @@ from typing import Any
 from stripe.params._charge_list_params import ChargeListParams
 from stripe.params._charge_retrieve_params import ChargeRetrieveParams
 
-from services.stripe_sandbox.balances import Posting
 from services.stripe_sandbox.cards import Decline
 from services.stripe_sandbox.countries import AVAILABILITY_DAYS, DEFAULT_AVAILABILITY_DAYS
 from services.stripe_sandbox.currencies import fee_minor
@@ -118,7 +117,7 @@ def _succeed(ctx: Context, charge: Json, payment_method: Json) -> Json:
         currency=charge["currency"],
         fee_minor=fee_minor(charge["amount"], charge["currency"]),
         available_on=balance_transactions.availability(ctx, days),
-        against=Posting("external", "cards", -charge["amount"]),
+        outside="cards",
         description=charge["description"],
     )
     charge["balance_transaction"] = transaction["id"]

@@ -12,7 +12,6 @@ from stripe.params._dispute_list_params import DisputeListParams
 from stripe.params._dispute_retrieve_params import DisputeRetrieveParams
 from stripe.params._dispute_update_params import DisputeUpdateParams
 
-from services.stripe_sandbox.balances import Posting
 from services.stripe_sandbox.errors import invalid
 from services.stripe_sandbox.events import emit
 from services.stripe_sandbox.render import merge_metadata, page, public
@@ -38,6 +37,12 @@ EVIDENCE = (
     "refund_refusal_explanation", "service_date", "service_documentation", "shipping_address", "shipping_carrier",
     "shipping_date", "shipping_documentation", "shipping_tracking_number", "uncategorized_file", "uncategorized_text",
 )  # fmt: skip
+LONG_TEXTS = frozenset({
+    "access_activity_log", "cancellation_policy_disclosure", "cancellation_rebuttal", "duplicate_charge_explanation",
+    "product_description", "refund_policy_disclosure", "refund_refusal_explanation", "uncategorized_text",
+})  # fmt: skip
+MOST_IN_A_TEXT, MOST_IN_ALL = 20_000, 150_000
+"""Characters of one long field, and of all fields together (DisputeUpdateParams)."""
 ANSWERABLE = {"needs_response", "warning_needs_response"}
 
 
@@ -111,7 +116,7 @@ def _move(ctx: Context, dispute: Json, amount_minor: int, fee_minor: int, descri
         amount_minor=amount_minor,
         currency=dispute["currency"],
         fee_minor=fee_minor,
-        against=Posting("external", "cards", -amount_minor),
+        outside="cards",
         description=f"{description} for {dispute['charge']}",
     )
     dispute["balance_transactions"].append(public(transaction))
@@ -191,18 +196,26 @@ def update(ctx: Context, params: Json, dispute: str) -> Json:
     found = ctx.require("dispute", dispute)
     if found["status"] not in ANSWERABLE:
         raise invalid(f"This dispute is already {found['status']}: evidence can no longer be changed.")
+    if ctx.now_s > found["evidence_details"]["due_by"]:
+        raise invalid("The time to answer this dispute is over: evidence can no longer be changed.")
     before = found["status"]
     evidence = params.get("evidence", {})
     for name in ("appeal", "enhanced_evidence"):
         if evidence.get(name):
             raise invalid(f"The sandbox does not model evidence[{name}].", param=f"evidence[{name}]")
+    for name in sorted(LONG_TEXTS & evidence.keys()):
+        if len(evidence[name]) > MOST_IN_A_TEXT:
+            raise invalid(f"Maximum {MOST_IN_A_TEXT} characters.", param=f"evidence[{name}]")
     found["evidence"] |= {name: value or None for name, value in evidence.items()}
+    if sum(len(found["evidence"][name] or "") for name in EVIDENCE) > MOST_IN_ALL:
+        raise invalid(f"Maximum {MOST_IN_ALL} characters in all fields of the evidence together.", param="evidence")
     found["evidence_details"]["has_evidence"] = any(found["evidence"][name] for name in EVIDENCE)
     found["metadata"] = merge_metadata(found["metadata"], params.get("metadata"))
     if evidence and params.get("submit", True):
         inquiry = before.startswith("warning_")
         found["status"] = "warning_under_review" if inquiry else "under_review"
-        found["evidence_details"] |= {"submission_count": 1, "submission_method": "manual"}
+        times = found["evidence_details"]["submission_count"] + 1
+        found["evidence_details"] |= {"submission_count": times, "submission_method": "manual"}
         _schedule_decision(ctx, found, inquiry=inquiry)
     ctx.save(found)
     emit(ctx, "charge.dispute.updated", found, {"status": before})

@@ -105,6 +105,16 @@ def attach_to(ctx: Context, payment_method: Json, customer: str) -> Json:
     return payment_method
 
 
+def renew(ctx: Context, payment_method: str, month: int, year: int) -> Json:
+    """The bank sent a new card, and the network tells: the saved one goes on with the new expiry."""
+    found = ctx.require("payment_method", payment_method)
+    before = {name: found["card"][name] for name in ("exp_month", "exp_year")}
+    found["card"] |= {"exp_month": month, "exp_year": year}
+    ctx.save(found)
+    emit(ctx, "payment_method.automatically_updated", found, {"card": before})
+    return found
+
+
 @operation("POST", "/v1/payment_methods", PaymentMethodCreateParams, "type card billing_details allow_redisplay")
 def create(ctx: Context, params: Json) -> Json:
     """A payment method from a test card's number or token."""

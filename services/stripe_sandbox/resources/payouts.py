@@ -13,7 +13,6 @@ from stripe.params._payout_list_params import PayoutListParams
 from stripe.params._payout_retrieve_params import PayoutRetrieveParams
 
 from services.stripe_sandbox import banks
-from services.stripe_sandbox.balances import Posting
 from services.stripe_sandbox.currencies import check_currency
 from services.stripe_sandbox.errors import invalid, parameter_missing
 from services.stripe_sandbox.events import emit
@@ -148,7 +147,6 @@ def _make(
         payout["id"],
         amount_minor=-amount_minor,
         currency=currency,
-        against=Posting("external", "bank", amount_minor),
         description=payout["description"],
     )
     payout["balance_transaction"] = transaction["id"]
@@ -200,7 +198,6 @@ def fail(ctx: Context, payout: str, failure_code: str) -> Json:
         payout,
         amount_minor=found["amount"],
         currency=found["currency"],
-        against=Posting("external", "bank", -found["amount"]),
         description="STRIPE PAYOUT FAILURE",
     )
     found |= {
@@ -263,7 +260,6 @@ def cancel(ctx: Context, params: Json, payout: str) -> Json:
         payout,
         amount_minor=found["amount"],
         currency=found["currency"],
-        against=Posting("external", "bank", -found["amount"]),
     )
     found["status"] = "canceled"
     ctx.save(found)

@@ -8,7 +8,7 @@ from stripe.params._refund_create_params import RefundCreateParams
 from stripe.params._refund_list_params import RefundListParams
 from stripe.params._refund_retrieve_params import RefundRetrieveParams
 
-from services.stripe_sandbox.balances import Posting
+from services.stripe_sandbox import settlement
 from services.stripe_sandbox.cards import BY_NUMBER
 from services.stripe_sandbox.currencies import display
 from services.stripe_sandbox.errors import invalid
@@ -67,7 +67,7 @@ def create(ctx: Context, params: Json) -> Json:
     charge["amount_refunded"] += amount_minor
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
     ctx.save(charge)
-    if ctx.balances.amount_minor(ctx.account, currency, "available") < amount_minor:
+    if not _is_covered(ctx, refund):
         refund["pending_reason"] = "insufficient_funds"
         ctx.save(refund)
     else:
@@ -101,6 +101,11 @@ def _charge(ctx: Context, params: Json) -> Json:
     return charge
 
 
+def _is_covered(ctx: Context, refund: Json) -> bool:
+    needed = settlement.settle(ctx, refund["amount"], refund["currency"])
+    return ctx.balances.amount_minor(ctx.account, needed.currency, "available") >= needed.amount_minor
+
+
 def _pay(ctx: Context, refund: Json) -> None:
     """Take the money from the balance and send it on its way."""
     transaction = balance_transactions.record(
@@ -109,7 +114,7 @@ def _pay(ctx: Context, refund: Json) -> None:
         refund["id"],
         amount_minor=-refund["amount"],
         currency=refund["currency"],
-        against=Posting("external", "cards", refund["amount"]),
+        outside="cards",
         description="REFUND FOR CHARGE",
     )
     refund["balance_transaction"] = transaction["id"]
@@ -144,8 +149,7 @@ def retry_waiting(ctx: Context) -> None:
 def retry(ctx: Context, refund: str) -> None:
     """Pay a waiting refund if the balance covers it now."""
     found = ctx.require("refund", refund)
-    covered = ctx.balances.amount_minor(ctx.account, found["currency"], "available") >= found["amount"]
-    if found["status"] == "pending" and found["balance_transaction"] is None and covered:
+    if found["status"] == "pending" and found["balance_transaction"] is None and _is_covered(ctx, found):
         _pay(ctx, found)
         emit(ctx, "refund.updated", found, {"status": "pending"})
 
@@ -172,7 +176,7 @@ def fail(ctx: Context, refund: str) -> None:
         refund,
         amount_minor=found["amount"],
         currency=found["currency"],
-        against=Posting("external", "cards", -found["amount"]),
+        outside="cards",
         description="REFUND FAILURE",
     )
     found |= {

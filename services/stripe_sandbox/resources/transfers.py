@@ -97,19 +97,20 @@ def _source(ctx: Context, params: Json, amount_minor: int, currency: str) -> Jso
         raise no_such("charge", params["source_transaction"], "source_transaction")
     if charge["status"] != "succeeded":
         raise invalid(f"The source charge {charge['id']} has not succeeded.", param="source_transaction")
-    if charge["currency"] != currency:
+    transaction = ctx.require("balance_transaction", charge["balance_transaction"])
+    if transaction["currency"] != currency:
         raise invalid(
-            f"The currency of source_transaction's balance transaction ({charge['currency']}) must be the same as the"
-            f" transfer currency ({currency})",
+            f"The currency of source_transaction's balance transaction ({transaction['currency']}) must be the same as"
+            f" the transfer currency ({currency})",
             param="currency",
         )
     transfers = ctx.store.newest_first("transfer", ctx.account, ("source_transaction", charge["id"]))
     moved_minor = sum(transfer["amount"] - transfer["amount_reversed"] for transfer in transfers)
-    if moved_minor + amount_minor > charge["amount"]:
-        left = display(charge["amount"] - moved_minor, currency)
+    if moved_minor + amount_minor > transaction["amount"]:
+        left = display(transaction["amount"] - moved_minor, currency)
         raise invalid(
             f"The transfers using this source_transaction would exceed the charge amount: {left} of"
-            f" {display(charge['amount'], currency)} can still be transferred.",
+            f" {display(transaction['amount'], currency)} can still be transferred.",
             code="transfer_source_balance_parameters_mismatch",
             param="amount",
         )

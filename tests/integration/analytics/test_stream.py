@@ -24,6 +24,7 @@ def test_what_funding_says_is_counted_in_its_minute_and_published(world: World) 
         "held_minor": 80_000,
         "released_minor": 120_000,
         "refunded_minor": 0,
+        "charged_back_minor": 0,
         "fees_minor": 20_995,
         "declines": 1,
     }
@@ -36,6 +37,7 @@ def test_what_funding_says_is_counted_in_its_minute_and_published(world: World) 
         "held_change_minor": 200_000,
         "released_minor": 0,
         "refunded_minor": 0,
+        "charged_back_minor": 0,
         "fees_minor": 20_995,
         "declines": 1,
     }
@@ -46,6 +48,7 @@ def test_what_funding_says_is_counted_in_its_minute_and_published(world: World) 
         "held_change_minor": -120_000,
         "released_minor": 120_000,
         "refunded_minor": 0,
+        "charged_back_minor": 0,
         "fees_minor": 0,
         "declines": 0,
     }

@@ -36,7 +36,7 @@ GROUP = "analytics"
 CHANGELOG = "analytics-parts-changelog"
 SECRET = "a-secret-for-tests-of-at-least-32-bytes"
 _CHECKOUT = Path(__file__).resolve().parents[3]
-_PATIENCE_S = 30.0
+_PATIENCE_S = 90.0
 
 
 class Service:
@@ -157,9 +157,9 @@ class World:
         self._lives: list[Service] = []
 
     def running(self) -> Service:
-        """The life that the last test left running, else another."""
-        last = self._lives[-1] if self._lives else None
-        return last if last and last.process.poll() is None else self.start()
+        """The latest life that is still running, else another."""
+        alive = (life for life in reversed(self._lives) if life.process.poll() is None)
+        return next(alive, None) or self.start()
 
     def start(self, *, ready: bool = True, **settings: str) -> Service:
         """Another life of the service; `bootstrap` names another broker."""

@@ -169,7 +169,7 @@ STORY: dict[str, dict[str, list[dict[str, Any]]]] = {
         ],
         "streams": [{"key": "ctr_1", "version": 2}],
         "relay_cursor": [{"relay": "funding", "sequence": 4}],
-        "streams_seen": _seen(("contracts", 1), ("approvals", 1), ("stripe_gateway", 2)),
+        "streams_seen": _seen(("contracts", 1), ("approvals", 1), ("payouts", 1), ("stripe_gateway", 2)),
     },
     "approvals": {
         "reviews": [

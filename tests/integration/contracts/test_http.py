@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.contracts import MilestoneAdded
+from schemas.contracts import ContractCreated, MilestoneAdded
 from schemas.payouts import PayoutAccountCreated
 from tests.integration.bench import WAIT_S, Bench, nobody_waits, problem
 from tests.integration.contracts.hires import Hire, usd
@@ -32,6 +32,25 @@ def test_a_hire_answers_with_the_contract_and_its_first_milestone(bench: Bench, 
         usd(0),
     )
     assert bench.told(contract["contract_id"]) == ["contract_created", "milestone_added"]
+
+
+@pytest.mark.parametrize("days", [None, 1, 90])
+def test_a_hire_may_say_when_silence_approves(bench: Bench, hire: Hire, days: int | None) -> None:
+    answer = bench.call(hire.employer, "POST", "/contracts", hire.body(auto_approve_after_days=days))
+    contract = answer.json()
+    assert contract["auto_approve_after_days"] == days
+    [created, _] = bench.said(contract["contract_id"])
+    assert isinstance(created, ContractCreated)
+    assert created.auto_approve_after_days == days
+    shown = bench.call(hire.employer, "GET", f"/contracts/{contract['contract_id']}").json()
+    assert shown["auto_approve_after_days"] == days
+
+
+@pytest.mark.parametrize("days", [0, 91, "soon"])
+def test_silence_approves_within_bounds(bench: Bench, hire: Hire, days: object) -> None:
+    answer = bench.call(hire.employer, "POST", "/contracts", hire.body(auto_approve_after_days=days))
+    assert answer.status_code == 422
+    assert "auto_approve_after_days" in answer.text
 
 
 def test_hire_and_deposit_asks_funding_for_the_charge(bench: Bench, hire: Hire) -> None:

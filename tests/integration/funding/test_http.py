@@ -109,6 +109,7 @@ def test_a_decline_says_what_helps(charge: Charge) -> None:
     assert "not have enough money" in attempt["reason"]
 
 
+@pytest.mark.scenario(81)
 def test_only_the_employer_gets_the_way_to_the_banks_page(charge: Charge) -> None:
     charge.has_card().added(fund=True).answered("payment_intent_created", "payment_intent_action_required")
     action = charge.shown()["next_action"]

@@ -25,6 +25,7 @@ from schemas.envelope import Envelope, read_body, read_headers, write_headers
 from services.funding.service import SERVICE
 from services.runtime.database import migrate
 from services.runtime.ids import IdSource
+from services.runtime.kafka import Kafka
 from services.runtime.lanes import lane_of
 from services.runtime.positions import topic_ids
 from services.runtime.tokens import issue
@@ -56,7 +57,7 @@ class FundingProcess:
 
     def _begin_at_the_ends(self) -> None:
         """What other tests left on the topics is not its business."""
-        ids = topic_ids(self.bootstrap, SERVICE.topics)
+        ids = topic_ids(Kafka(self.bootstrap), SERVICE.topics)
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "ends"})
         rows = [
             (topic, lane, ids[topic], eventually(lambda at=(topic, lane): _beyond_the_end(consumer, *at), "ends") - 1)

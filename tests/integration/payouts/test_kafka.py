@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from schemas.base import Actor
-from schemas.payouts import PayoutPaid, StartPayoutAccount
+from schemas.payouts import CommandUnchanged, PayoutPaid, StartPayoutAccount
 from services.payouts.service import SERVICE
 from tests.integration.bench import Bench, eventually
 from tests.integration.payouts.trainer import Trainer
@@ -41,12 +41,15 @@ def test_a_release_held_and_resumed_reaches_the_bank_by_what_the_service_tells_i
     reaches(trainer, "in_transit")
     live.send(trainer.bank("paid"))
     reaches(trainer, "paid")
-    records = live.heard_on("payouts.events", trainer.contract_id, 4)
-    assert [envelope.type.split(".")[1] for envelope, _ in records] == [
+    said = sum(name.startswith(("payout_", "command_")) for name in trainer.said())
+    records = live.heard_on("payouts.events", trainer.contract_id, said)
+    assert [envelope.stream_version for envelope, _ in records] == [*range(1, said + 1)]
+    # How often a look at the trainer's facts finds that all is done already is a matter of the moment.
+    facts = [(envelope, fact) for envelope, fact in records if not isinstance(fact, CommandUnchanged)]
+    assert [envelope.type.split(".")[1] for envelope, _ in facts] == [
         "payout_held", "payout_initiated", "payout_in_transit", "payout_paid",
     ]  # fmt: skip
-    assert [envelope.stream_version for envelope, _ in records] == [1, 2, 3, 4]
-    paid = records[-1][1]
+    paid = facts[-1][1]
     assert isinstance(paid, PayoutPaid)
     assert paid.amount_minor == 120_000
 

@@ -13,6 +13,7 @@ from services.runtime import event_log
 from services.runtime.database import Connection
 from services.runtime.event_log import Line
 from services.runtime.lanes import lane_of
+from services.runtime.postgres import PostgresLog, PostgresTransaction
 from tests.integration.runtime.world import NOW, World
 
 
@@ -52,25 +53,25 @@ def _by_transaction(connection: Connection) -> list[tuple[int, int, int]]:
 def test_reading_by_number_alone_loses_a_line_and_the_log_does_not(world: World) -> None:
     with _connections(world, 3) as (slow, quick, reader):
         reader.autocommit = True
-        event_log.append(slow, [_line(world, "a")])
-        event_log.append(quick, [_line(world, "b")])
+        event_log.append(PostgresTransaction(slow), [_line(world, "a")])
+        event_log.append(PostgresTransaction(quick), [_line(world, "b")])
         quick.commit()
-        assert event_log.read(reader, 0, 10) == []
+        assert event_log.read(PostgresLog(reader), 0, 10) == []
         naive = _by_number(reader, 0)
         slow.commit()
         naive += _by_number(reader, naive[-1])
         assert naive == [2], "the naive reader shows no loss here: this test shows nothing"
-        assert [line.sequence for line in event_log.read(reader, 0, 10)] == [1, 2]
+        assert [line.sequence for line in event_log.read(PostgresLog(reader), 0, 10)] == [1, 2]
 
 
 def test_a_rolled_back_number_holds_nobody_up(world: World) -> None:
     with _connections(world, 3) as (gone, quick, reader):
         reader.autocommit = True
-        event_log.append(gone, [_line(world, "a")])
-        event_log.append(quick, [_line(world, "b")])
+        event_log.append(PostgresTransaction(gone), [_line(world, "a")])
+        event_log.append(PostgresTransaction(quick), [_line(world, "b")])
         quick.commit()
         gone.rollback()
-        assert [line.sequence for line in event_log.read(reader, 0, 10)] == [2]
+        assert [line.sequence for line in event_log.read(PostgresLog(reader), 0, 10)] == [2]
 
 
 def test_reading_by_transaction_id_publishes_a_stream_out_of_order_and_the_log_does_not(world: World) -> None:
@@ -79,14 +80,17 @@ def test_reading_by_transaction_id_publishes_a_stream_out_of_order_and_the_log_d
         for connection in (early, third, quick):  # each takes its transaction id, in this order
             connection.execute("SELECT pg_current_xact_id()")
         _hold(quick, "k")
-        event_log.append(quick, [_line(world, "k")])
+        event_log.append(PostgresTransaction(quick), [_line(world, "k")])
         quick.commit()
         _hold(early, "k")  # had waited for the lane: version 2 under the smaller transaction id
-        event_log.append(early, [_line(world, "k")])
+        event_log.append(PostgresTransaction(early), [_line(world, "k")])
         early.commit()
         # `third` still runs.
         first_read = [version for *_, version in _by_transaction(reader)]
-        assert [(line.sequence, line.stream_version) for line in event_log.read(reader, 0, 10)] == [(1, 1), (2, 2)]
+        assert [(line.sequence, line.stream_version) for line in event_log.read(PostgresLog(reader), 0, 10)] == [
+            (1, 1),
+            (2, 2),
+        ]
         third.rollback()
         one_read = [version for *_, version in _by_transaction(reader)]
     assert first_read == [2], "version 2 would have gone out while version 1 was held back"
@@ -107,7 +111,9 @@ def test_many_writers_with_pauses_and_rollbacks_are_read_whole_and_in_order(worl
                     time.sleep(chance.choice((0, 0, 0.002)))
                     key = chance.choice(keys)
                     _hold(connection, key)
-                    event_log.append(connection, [_line(world, key) for _ in range(chance.randint(1, 4))])
+                    event_log.append(
+                        PostgresTransaction(connection), [_line(world, key) for _ in range(chance.randint(1, 4))]
+                    )
                     time.sleep(chance.choice((0, 0, 0.001, 0.01)))
                     if chance.random() < 0.2:
                         connection.rollback()
@@ -123,7 +129,7 @@ def test_many_writers_with_pauses_and_rollbacks_are_read_whole_and_in_order(worl
     with psycopg.connect(world.url, autocommit=True) as reader:
         while True:
             ended = not any(writer.is_alive() for writer in writers)
-            lines = event_log.read(reader, seen[-1][0] if seen else 0, 50)
+            lines = event_log.read(PostgresLog(reader), seen[-1][0] if seen else 0, 50)
             seen += [(line.sequence, line.key, line.stream_version) for line in lines]
             if ended and not lines:
                 break

@@ -1,9 +1,14 @@
 """Where consumption begins; what Kafka can no longer serve is never skipped."""
 
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import Any
+
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 
+from services.runtime.kafka import Kafka
 from services.runtime.positions import PositionLostError
 from services.runtime.worker import Worker
 from tests.integration.runtime.world import World, eventually
@@ -125,4 +130,65 @@ def test_a_topic_made_again_under_a_worker_stops_it_and_can_be_read_whole(
 
 
 def test_a_topic_that_does_not_exist_stops_it(world: World) -> None:
-    assert "the topic nowhere cannot be described" in _stops(world.worker(topics=["nowhere"]))
+    assert "the topic nowhere does not exist" in _stops(world.worker(topics=["nowhere"]))
+
+
+def test_a_broker_that_is_away_when_a_service_starts_is_waited_for(
+    world: World, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.produce((topic, 0, b"k", b"{}", []))
+    broker, away = Kafka(world.bootstrap), Kafka("127.0.0.1:1", timeout_s=0.2)
+    answers, asked = broker.topic_ids, []
+
+    def topic_ids(topics: Iterable[str]) -> dict[str, str]:
+        asked.append(topics)
+        return away.topic_ids(topics) if len(asked) < 3 else answers(topics)
+
+    monkeypatch.setattr(broker, "topic_ids", topic_ids)
+    worker = Worker(world.settings, [topic], world.processor, broker)
+    with world.running(worker):
+        eventually(lambda: _position(world, topic) == 1, "it was read")
+    assert worker.failure is None
+    assert len(asked) >= 3
+
+
+class _DiskJustFailed(AdminClient):
+    """A broker in the moment after its disk failed: it knows the ends, and no beginning, and names no error."""
+
+    left = 3
+
+    def list_offsets(self, topic_partition_offsets: dict[TopicPartition, Any], **how: Any) -> dict[TopicPartition, Any]:
+        answers = super().list_offsets(topic_partition_offsets, **how)
+        if OffsetSpec.latest() in topic_partition_offsets.values() or type(self).left == 0:
+            return answers
+        type(self).left -= 1
+        unknown: Future[ListOffsetsResultInfo] = Future()
+        unknown.set_result(ListOffsetsResultInfo(-1, -1, -1))
+        return dict.fromkeys(answers, unknown)
+
+
+@pytest.mark.parametrize("position", [5, None], ids=["read before", "never read"])
+def test_a_broker_that_does_not_know_its_first_offset_for_a_moment_is_asked_again(
+    world: World, topic: str, monkeypatch: pytest.MonkeyPatch, position: int | None
+) -> None:
+    """Seen when the broker's disk was full: the client's own question then gives the end as the first offset."""
+    _fill(world, topic)
+    if position is not None:
+        world.execute("INSERT INTO consumer_positions VALUES (%s, 0, %s, %s)", topic, world.topic_id(topic), position)
+    monkeypatch.setattr(_DiskJustFailed, "left", 3)
+    monkeypatch.setattr("services.runtime.kafka.AdminClient", _DiskJustFailed)
+    worker = world.worker(topics=[topic])
+    with world.running(worker):
+        eventually(lambda: _position(world, topic) == 10, "read to its end")
+    assert worker.failure is None
+    assert _DiskJustFailed.left == 0
+    assert _taken(world, topic) == [*range(position or 0, 10)]
+
+
+def test_a_service_that_is_stopped_while_the_broker_is_away_has_not_failed(world: World, topic: str) -> None:
+    worker = Worker(world.settings, [topic], world.processor, Kafka("127.0.0.1:1", timeout_s=0.2))
+    worker.start()
+    worker.stop()
+    worker.join(10)
+    assert not worker.is_alive()
+    assert worker.failure is None

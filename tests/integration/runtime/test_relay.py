@@ -69,6 +69,19 @@ def test_a_database_older_than_the_topics_stops_it(world: World) -> None:
     assert told(world.published()) == {key: [1, 2, 3, 4, 5]}
 
 
+@pytest.mark.scenario(79)
+def test_a_database_older_than_the_topics_is_seen_before_anything_is_begun(world: World) -> None:
+    key = world.new_key()
+    _say(world, key, 5)
+    _publish(world)
+    world.relay().compare()
+    world.execute("DELETE FROM event_log WHERE sequence > 2")
+    world.execute("UPDATE relay_cursor SET sequence = 2")
+    _say(world, key)
+    with pytest.raises(LogAheadError, match="holds number 5"):
+        world.relay().compare()
+
+
 def _leads(world: World) -> set[int]:
     rows = world.rows(
         "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 7021 AND objid = 2 AND objsubid = 2 "

@@ -219,3 +219,16 @@ def test_asking_for_what_is_so_is_answered_by_an_event(at_work: World) -> None:
     (unchanged,) = eventually(lambda: at_work.logged(key), "the answer")
     assert unchanged.type_name == "funding.command_unchanged.v1"
     assert unchanged.command_id == "cmd_same"  # type: ignore[attr-defined]
+
+
+def test_a_command_that_led_to_nothing_is_answered_too_and_never_decided_anew(world: World) -> None:
+    key = world.new_key()
+    looked = world.command(key, "nothing", identifier="cmd_looked")
+    world.processor.run(Batch([world.delivery(looked, offset=10**9)]))
+    (unchanged,) = world.logged(key)
+    assert unchanged.type_name == "funding.command_unchanged.v1"
+
+    world.processor.run(Batch([world.delivery(world.command(key))]))  # now it would find something to do
+    world.processor.run(Batch([world.delivery(looked, offset=10**9)]))
+
+    assert world.counts()[key] == 1

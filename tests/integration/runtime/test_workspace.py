@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.runtime.bulk import Entity
 from services.runtime.database import Connection
+from services.runtime.postgres import PostgresTransaction
 from services.runtime.workspace import Workspace
 from tests.platform.backing import Backing
 
@@ -61,7 +62,7 @@ def stored(connection: Connection) -> Iterator[Workspace]:
     """Two rows of the owner `o` and one of `p`, committed by nobody: the test rolls back."""
     connection.commit()
     THINGS.copy(connection, [_thing("a"), _thing("b"), _thing("c", "p")])
-    yield Workspace(connection)
+    yield Workspace(PostgresTransaction(connection))
     connection.rollback()
 
 
@@ -99,4 +100,8 @@ def test_a_flush_inserts_what_is_new_and_updates_what_was_stored(stored: Workspa
     stored.put(THINGS, _thing("d", note="first"))
     stored.put(THINGS, _thing("d", note="second"))
     stored.flush()
-    assert [thing.note for thing in Workspace(connection).find(THINGS, "owner", "o")] == ["changed", None, "second"]
+    assert [thing.note for thing in Workspace(PostgresTransaction(connection)).find(THINGS, "owner", "o")] == [
+        "changed",
+        None,
+        "second",
+    ]

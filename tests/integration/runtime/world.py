@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,16 +28,19 @@ from schemas.catalogue import PARTITIONS, TOPICS
 from schemas.contracts import MilestoneAdded
 from schemas.envelope import Envelope, read_body, read_headers, write_headers
 from schemas.funding import SetDefaultPaymentMethod
-from services.runtime.clock import SystemClock
+from services.runtime.clock import MovableClock
 from services.runtime.database import migrate, open_engine
 from services.runtime.http import Gate, build_app
 from services.runtime.ids import IdSource
+from services.runtime.kafka import Kafka
 from services.runtime.lanes import lane_of
 from services.runtime.positions import topic_ids
+from services.runtime.postgres import Postgres, open_log
 from services.runtime.processor import Processor
 from services.runtime.records import Delivery, Record
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
+from services.runtime.timers import Timers
 from services.runtime.tokens import issue
 from services.runtime.worker import Worker
 from tests.integration.runtime.toy import service as toy
@@ -67,6 +71,8 @@ class World:
         self.url = self.settings.database_of(name)
         self._create_database(platform.database_url)
         self.engine = open_engine(self.url)
+        self._clock_file = logs / "clock"
+        self.clock = MovableClock(self._clock_file)
         self.processor = self.make_processor()
         self._logs = logs
         self._versions: Counter[tuple[str, str]] = Counter()
@@ -85,14 +91,14 @@ class World:
         ends = self.ends(toy.TOPICS)
         # The reads of what it says begin here, too.
         self._said_from = self.ends((_CHANGED, "funding.dlq"))
-        ids = topic_ids(self.bootstrap, toy.TOPICS)
+        ids = topic_ids(Kafka(self.bootstrap), toy.TOPICS)
         rows = [(topic, partition, ids[topic], end) for (topic, partition), end in ends.items()]
         with psycopg.connect(self.url) as connection, connection.cursor() as cursor:
             cursor.executemany("INSERT INTO consumer_positions VALUES (%s, %s, %s, %s)", rows)
 
     def topic_id(self, topic: str) -> str:
         """Kafka's own id of a topic."""
-        return topic_ids(self.bootstrap, [topic])[topic]
+        return topic_ids(Kafka(self.bootstrap), [topic])[topic]
 
     def ends(self, topics: Sequence[str], partitions: int = PARTITIONS) -> dict[tuple[str, int], int]:
         """The offset after the last record of each partition."""
@@ -115,21 +121,25 @@ class World:
 
     def make_processor(self, name: str | None = None) -> Processor:
         """A processor on this world's database; another `name` makes a worker of another consumer group."""
-        return Processor(name or self.name, toy.HANDLERS, self.engine, SystemClock(), IdSource())
+        return Processor(name or self.name, toy.HANDLERS, Postgres(self.engine), self.clock, IdSource())
 
     # -- running it ----------------------------------------------------------------------------------------
 
     def worker(self, processor: Processor | None = None, topics: Sequence[str] = toy.TOPICS, **settings: Any) -> Worker:
         """A worker, not started."""
         own = self.settings.model_copy(update=settings)
-        return Worker(own, topics, processor or self.processor, self.engine)
+        return Worker(own, topics, processor or self.processor, Kafka(self.bootstrap))
 
     def relay(self) -> Relay:
         """A relay, not started."""
-        return Relay(self.name, self.url, self.bootstrap, SystemClock())
+        return Relay(self.name, partial(open_log, self.url), Kafka(self.bootstrap), self.clock)
+
+    def timers(self, most: int = 500) -> Timers:
+        """One replica's timers, not started."""
+        return Timers(self.name, Postgres(self.engine), self.clock, poll_s=0.02, most=most)
 
     @contextmanager
-    def running(self, *parts: Worker | Relay) -> Iterator[None]:
+    def running(self, *parts: Worker | Relay | Timers) -> Iterator[None]:
         """Parts at work (a worker and a relay when none are given); their failure is the test's."""
         parts = parts or (self.worker(), self.relay())
         for part in parts:
@@ -150,6 +160,7 @@ class World:
             "TRANCHE_KAFKA_BOOTSTRAP": self.bootstrap,
             "TRANCHE_DATABASE_URL": self.settings.database_url,
             "TRANCHE_AUTH_SECRET": SECRET,
+            "TRANCHE_CLOCK_FILE": str(self._clock_file),
             **environment,
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TRANCHE_")}

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import httpx
 import psycopg
 import uvicorn
+from psycopg import sql
 
 from schemas.base import Message
 from schemas.envelope import Envelope, read_body
@@ -21,6 +22,7 @@ from services.runtime.decisions import Outcome
 from services.runtime.http import Gate, build_app
 from services.runtime.ids import IdSource
 from services.runtime.lanes import lane_of
+from services.runtime.postgres import Postgres
 from services.runtime.processor import Batch, Processor
 from services.runtime.records import Delivery, Record
 from services.runtime.service import Runtime
@@ -67,13 +69,14 @@ class Bench:
             "stripe_backoff_first_s": 0.02,
             "stripe_backoff_most_s": 0.1,
             "hosted_wait_s": 5.0,
+            "stripe_poll_s": 0,  # what webhooks and answers tell is tried alone; test_poller.py turns it on
             **settings,
         }
         self.settings = GatewaySettings(**given)
         self.database = platform.new_database("stripe_gateway")
         migrate(self.database, SERVICE.folder)
         self.engine = open_engine(self.database)
-        self.processor = Processor(SERVICE.name, SERVICE.handlers, self.engine, self.clock, IdSource())
+        self.processor = Processor(SERVICE.name, SERVICE.handlers, Postgres(self.engine), self.clock, IdSource())
         self.lanes = _LANES
         self.runtime = Runtime(self.settings, self.engine, self.clock, self.processor, lambda: self.lanes)
         self.desk = Desk(self.runtime, self.settings)
@@ -122,6 +125,20 @@ class Bench:
         assert self.desk.failure is None, self.desk.failure
 
     @contextmanager
+    def working_with(self, **settings: Any) -> Iterator[None]:
+        """At work with other settings, and afterwards anew with the usual ones."""
+        usual = self.settings
+        self.close_desk()
+        self.settings = usual.model_copy(update=settings)
+        try:
+            self.open_desk()
+            yield
+        finally:
+            self.close_desk()
+            self.settings = usual
+            self.open_desk()
+
+    @contextmanager
     def no_database(self) -> Iterator[None]:
         """Nobody can reach the database, and whoever is connected is cut off."""
         server, _, name = self.database.rpartition("/")
@@ -140,14 +157,16 @@ class Bench:
         """An id that no other test uses."""
         return f"{prefix}_{next(self._names):04d}"
 
-    def hear(self, *messages: Message, identifier: str | None = None) -> list[Outcome]:
-        """Take messages as they come from Kafka, in one batch."""
-        return self.processor.run(Batch([self._delivery(message, identifier) for message in messages]))
+    def hear(
+        self, *messages: Message, identifier: str | None = None, given_at: datetime | None = None
+    ) -> list[Outcome]:
+        """Take messages as they come from Kafka, in one batch; `given_at`: when they were said, if not now."""
+        at = given_at or self.clock.now()
+        return self.processor.run(Batch([self._delivery(message, identifier, at) for message in messages]))
 
-    def _delivery(self, message: Message, identifier: str | None) -> Delivery:
-        now = self.clock.now()
-        identifier = identifier or self.processor.ids.new("cmd", now)
-        envelope = Envelope(identifier, message.type_name, "funding", message.subject, now, f"story_{message.key}", "")
+    def _delivery(self, message: Message, identifier: str | None, at: datetime) -> Delivery:
+        identifier = identifier or self.processor.ids.new("cmd", self.clock.now())
+        envelope = Envelope(identifier, message.type_name, "funding", message.subject, at, f"story_{message.key}", "")
         lane = lane_of(message.key)
         record = Record(message.topic, lane, self._offsets[lane], message.key.encode(), [], b"")
         self._offsets[lane] += 1
@@ -174,6 +193,13 @@ class Bench:
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         with psycopg.connect(self.database, row_factory=psycopg.rows.dict_row) as connection:
             return connection.execute(sql, values).fetchall()
+
+    def forget(self, table: str, column: str, value: str) -> None:
+        """Take a row away, as if the database were of an earlier time."""
+        with psycopg.connect(self.database) as connection:
+            connection.execute(
+                sql.SQL("DELETE FROM {} WHERE {} = %s").format(*map(sql.Identifier, (table, column))), (value,)
+            )
 
     def attempts(self, about: str) -> list[dict[str, Any]]:
         """The calls about a thing, in order."""

@@ -10,8 +10,11 @@ from tests.platform.backing import Backing
 
 
 @pytest.fixture(scope="module")
-def running_bench(platform: Backing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    bench = Bench(platform, tmp_path_factory.mktemp("gateway"))
+def running_bench(
+    request: pytest.FixtureRequest, platform: Backing, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bench]:
+    """With the settings that the module names in `SETTINGS`, where it does."""
+    bench = Bench(platform, tmp_path_factory.mktemp("gateway"), **getattr(request.module, "SETTINGS", {}))
     bench.start()
     bench.open_desk()
     yield bench

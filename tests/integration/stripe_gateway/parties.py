@@ -5,11 +5,14 @@ from typing import Any
 import httpx
 
 from schemas.stripe import (
+    CancelPaymentIntent,
     ConfirmPaymentIntent,
     CreateAccount,
     CreatePaymentIntent,
+    CreateRefund,
     CreateTransfer,
     DetachPaymentMethod,
+    ReverseTransfer,
 )
 from tests.integration.stripe_gateway.bench import Bench, eventually
 
@@ -42,17 +45,18 @@ class Employer:
     def detach(self, card: str) -> None:
         self.bench.hear(DetachPaymentMethod(employer_id=self.id, payment_method_id=card))
 
-    def funding(self, charge_minor: int = 120_000) -> "Funding":
-        return Funding(self, charge_minor)
+    def funding(self, charge_minor: int = 120_000, currency: str = "usd") -> "Funding":
+        return Funding(self, charge_minor, currency)
 
 
 class Funding:
     """One charge for one milestone."""
 
-    def __init__(self, employer: Employer, charge_minor: int) -> None:
+    def __init__(self, employer: Employer, charge_minor: int, currency: str) -> None:
         self.bench = employer.bench
         self.employer = employer
         self.charge_minor = charge_minor
+        self.currency = currency
         self.id, self.contract, self.milestone = (self.bench.name(prefix) for prefix in ("fnd", "ctr", "mls"))
         self.intent_id = ""
 
@@ -64,7 +68,7 @@ class Funding:
             funding_id=self.id,
             employer_id=self.employer.id,
             charge_minor=self.charge_minor,
-            currency="usd",
+            currency=self.currency,
             description="Contract, milestone 1",
         )
 
@@ -93,6 +97,18 @@ class Funding:
         self.create().confirm()
         return self.bench.hears(self.contract, "payment_intent_succeeded")
 
+    def cancel_command(self) -> CancelPaymentIntent:
+        return CancelPaymentIntent(
+            contract_id=self.contract,
+            milestone_id=self.milestone,
+            funding_id=self.id,
+            payment_intent_id=self.intent_id,
+            reason="abandoned",
+        )
+
+    def refund(self, amount_minor: int | None = None) -> "Refund":
+        return Refund(self, amount_minor or self.charge_minor)
+
     def click(self, party: str | None = None) -> httpx.Response:
         return self.bench.click("authenticate", party or self.employer.id, self.id)
 
@@ -103,6 +119,41 @@ class Funding:
 
     def intents(self) -> list[dict[str, Any]]:
         return [i for i in self.bench.at_stripe("payment_intent") if i["metadata"].get("funding_id") == self.id]
+
+
+class Refund:
+    """Money of a funding on its way back."""
+
+    def __init__(self, funding: Funding, amount_minor: int) -> None:
+        self.bench = funding.bench
+        self.funding = funding
+        self.amount_minor = amount_minor
+        self.id = self.bench.name("rfd")
+
+    def command(self, attempt: int = 1) -> CreateRefund:
+        return CreateRefund(
+            contract_id=self.funding.contract,
+            milestone_id=self.funding.milestone,
+            funding_id=self.funding.id,
+            refund_id=self.id,
+            payment_intent_id=self.funding.intent_id,
+            amount_minor=self.amount_minor,
+            currency=self.funding.currency,
+            reason="requested_by_customer",
+            attempt=attempt,
+        )
+
+    def ask(self, attempt: int = 1) -> "Refund":
+        self.bench.hear(self.command(attempt))
+        return self
+
+    def changes(self) -> list[Any]:
+        """What was told of it."""
+        said = self.bench.said(self.funding.contract)
+        return [fact for fact in said if getattr(fact, "refund_id", "") == self.id]
+
+    def at_stripe(self) -> list[dict[str, Any]]:
+        return [refund for refund in self.bench.at_stripe("refund") if refund["metadata"].get("refund_id") == self.id]
 
 
 class Trainer:
@@ -144,6 +195,7 @@ class Payout:
         self.charge_id = charge_id
         self.amount_minor = amount_minor
         self.id = self.bench.name("pay")
+        self.transfer_id = ""
 
     def command(self, attempt: int = 1) -> CreateTransfer:
         return CreateTransfer(
@@ -156,6 +208,27 @@ class Payout:
             currency="usd",
             attempt=attempt,
         )
+
+    def pay(self) -> "Payout":
+        """Returns once the transfer was told of."""
+        self.bench.hear(self.command())
+        self.transfer_id = self.bench.hears(self.funding.contract, "transfer_created").transfer_id
+        return self
+
+    def reverse_command(self, amount_minor: int, reversal_id: str | None = None) -> ReverseTransfer:
+        return ReverseTransfer(
+            contract_id=self.funding.contract,
+            milestone_id=self.funding.milestone,
+            payout_id=self.id,
+            reversal_id=reversal_id or self.bench.name("rev"),
+            transfer_id=self.transfer_id,
+            amount_minor=amount_minor,
+            currency="usd",
+        )
+
+    def reversals(self) -> list[dict[str, Any]]:
+        """At Stripe."""
+        return [r for r in self.bench.at_stripe("transfer_reversal") if r["transfer"] == self.transfer_id]
 
     def transfers(self) -> list[dict[str, Any]]:
         """At Stripe."""

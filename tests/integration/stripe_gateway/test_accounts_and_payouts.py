@@ -1,5 +1,7 @@
 """Trainers' accounts, transfers to them, and payouts to their banks."""
 
+import pytest
+
 from schemas.stripe import CreateAccount
 from tests.integration.stripe_gateway.bench import Bench, eventually
 from tests.integration.stripe_gateway.parties import Employer, Payout, Trainer
@@ -72,6 +74,20 @@ def test_released_money_is_transferred_once_from_its_charge(bench: Bench, employ
     assert [transfer["id"] for transfer in payout.transfers()] == [made.transfer_id]
     assert payout.transfers()[0]["source_transaction"] == payout.charge_id
     assert bench.told(funding.contract).count("transfer_created") == 1
+
+
+@pytest.mark.scenario(46)
+def test_a_transfer_from_a_charge_that_is_pending_is_pending_as_long(
+    bench: Bench, employer: Employer, trainer: Trainer
+) -> None:
+    funding = employer.funding(120_000)
+    charged = funding.pay()
+    payout = Payout(trainer, funding, charged.charge_id, 100_000).pay()
+
+    made = bench.hears(funding.contract, "transfer_created")
+    assert made.available_at == charged.available_at
+    arrived = bench.sandbox.client().v1.balance.retrieve(options={"stripe_account": trainer.account}).to_dict()
+    assert [part["amount"] for part in arrived["pending"]] == [payout.amount_minor]
 
 
 def test_an_account_that_cannot_receive_declines_and_is_told_of(
@@ -199,3 +215,13 @@ def test_a_card_that_stripe_detached_is_told(bench: Bench, employer: Employer) -
     bench.sandbox.client().v1.payment_methods.detach(employer.card)
 
     assert bench.hears(employer.id, "payment_method_detached").payment_method_id == employer.card
+
+
+def test_an_account_that_was_made_in_spite_of_a_500_is_not_made_twice(bench: Bench) -> None:
+    """v2 executes a request that it answered with an error once more, under the same key."""
+    bench.fault("error_500_after", path="/v2/core/accounts")
+
+    trainer = Trainer(bench).open_account()
+
+    made = [a for a in bench.at_stripe("v2.core.account") if a["metadata"].get("trainer_id") == trainer.id]
+    assert [account["id"] for account in made] == [trainer.account]

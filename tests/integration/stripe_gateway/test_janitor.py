@@ -10,21 +10,13 @@ import pytest
 
 from services.stripe_gateway.caller import Caller
 from services.stripe_gateway.janitor import Janitor
+from services.stripe_gateway.worklist import PostgresWorkList
 from tests.integration.stripe_gateway.bench import Bench, eventually
 from tests.integration.stripe_gateway.parties import Employer, Payout, Trainer
-from tests.platform.backing import Backing
 
 CREATE = "/v1/payment_intents"
 INTERVAL_S = 3_600.0
-
-
-@pytest.fixture(scope="module")
-def running_bench(platform: Backing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    bench = Bench(platform, tmp_path_factory.mktemp("janitor"), stripe_unknown_look_s=INTERVAL_S)
-    bench.start()
-    bench.open_desk()
-    yield bench
-    bench.close()
+SETTINGS = {"stripe_unknown_look_s": INTERVAL_S}
 
 
 @pytest.fixture
@@ -69,6 +61,12 @@ def executed_late(bench: Bench, attempt: dict[str, Any]) -> Any:
             return at.payment_intents.create(wanted, key)
         case "confirm_payment_intent":
             return at.payment_intents.confirm(attempt["target"], wanted, key)
+        case "create_refund":
+            return at.refunds.create(wanted, key)
+        case "reverse_transfer":
+            return at.transfers.reversals.create(attempt["target"], wanted, key)
+        case "cancel_payment_intent":
+            return at.payment_intents.cancel(attempt["target"], wanted, key)
         case _:
             return at.transfers.create(wanted, key)
 
@@ -119,6 +117,39 @@ def test_an_unknown_transfer_is_found_by_its_metadata(bench: Bench, employer: Em
     assert [transfer["id"] for transfer in payout.transfers()] == [made.id]
 
 
+@pytest.mark.usefixtures("deaf")
+@pytest.mark.parametrize("what", ["refund", "reversal", "cancellation"])
+def test_an_unknown_way_back_is_found_and_told_once(
+    bench: Bench, employer: Employer, trainer: Trainer, what: str
+) -> None:
+    funding = employer.funding()
+    if what == "cancellation":
+        funding.create()
+        command, about, path, told = (
+            funding.cancel_command(),
+            funding.id,
+            f"{CREATE}/*/cancel",
+            "payment_intent_canceled",
+        )
+    elif what == "refund":
+        funding.pay()
+        refund = funding.refund()
+        command, about, path, told = refund.command(), refund.id, "/v1/refunds", "refund_changed"
+    else:
+        payout = Payout(trainer, funding, funding.pay().charge_id).pay()
+        reversal = payout.reverse_command(1_000)
+        command, about, path, told = reversal, reversal.reversal_id, "/v1/transfers/*/reversals", "transfer_reversed"
+    bench.fault("error_500_before", path=path, method="POST", should_retry=False)
+    bench.hear(command)
+    executed_late(bench, unknown(bench, about))
+
+    interval_passes(bench)
+
+    bench.hears(funding.contract, told)
+    assert [row["state"] for row in bench.attempts(about)][-1] == "succeeded"
+    assert bench.told(funding.contract).count(told) == 1
+
+
 @pytest.mark.scenario(7, 15, 16)
 @pytest.mark.usefixtures("deaf")
 def test_what_is_not_to_be_found_is_never_called_not_even_when_the_key_has_expired(
@@ -148,7 +179,9 @@ def test_of_several_replicas_one_looks_in_each_interval(bench: Bench, employer: 
     attempt = unknown(bench, funding.id)
     bench.close_desk()
     # Claims go to the database alone.
-    replicas = [Janitor(bench.runtime, bench.settings, cast("Caller", None)) for _ in range(8)]
+    replicas = [
+        Janitor(bench.runtime, PostgresWorkList(bench.engine), bench.settings, cast("Caller", None)) for _ in range(8)
+    ]
     now = bench.clock.now()
 
     def claimed(at: datetime) -> int:

@@ -7,6 +7,8 @@ import pytest
 from services.runtime.clock import SystemClock
 from services.runtime.database import migrate, open_engine
 from services.runtime.ids import IdSource
+from services.runtime.kafka import Kafka
+from services.runtime.postgres import Postgres
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
 from services.runtime.worker import Worker
@@ -25,9 +27,9 @@ def workers(platform: Backing) -> list[Worker]:
     migrate(url, SERVICE.folder)
     group = f"lanes_{next(_GROUPS)}"
     settings = Settings(kafka_bootstrap=platform.kafka_bootstrap)
-    engine = open_engine(url)
+    database, broker = Postgres(open_engine(url)), Kafka(platform.kafka_bootstrap)
     return [
-        Worker(settings, [topic], Processor(group, SERVICE.handlers, engine, SystemClock(), IdSource()), engine)
+        Worker(settings, [topic], Processor(group, SERVICE.handlers, database, SystemClock(), IdSource()), broker)
         for _ in range(2)
     ]
 

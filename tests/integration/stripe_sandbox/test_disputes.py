@@ -1,10 +1,12 @@
 """Disputes, inquiries, early fraud warnings; top-ups and countries beside them."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import stripe
 
+from services.stripe_sandbox.resources.disputes import LONG_TEXTS
 from services.stripe_sandbox.testing import SandboxServer
 
 MakeCharge = Callable[..., stripe.PaymentIntent]
@@ -67,6 +69,40 @@ def test_the_evidence_decides(
     sandbox.advance(seconds=3_601)
     assert client.v1.disputes.retrieve(dispute.id).status == status
     assert available(client) == left
+
+
+@pytest.mark.parametrize(
+    ("evidence", "param"),
+    [
+        ({"uncategorized_text": "x" * 20_001}, "evidence[uncategorized_text]"),
+        ({"product_description": "x" * 20_001}, "evidence[product_description]"),
+        (dict.fromkeys(LONG_TEXTS, "x" * 19000), "evidence"),
+    ],
+)
+def test_evidence_that_is_longer_than_the_bank_takes_is_refused(
+    client: stripe.StripeClient, disputed: Disputed, evidence: Any, param: str
+) -> None:
+    dispute = disputed()
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.disputes.update(dispute.id, {"evidence": evidence})
+    assert refused.value.param == param
+    assert client.v1.disputes.retrieve(dispute.id).evidence_details.submission_count == 0
+
+
+def test_what_is_only_kept_is_not_given_to_the_bank(client: stripe.StripeClient, disputed: Disputed) -> None:
+    dispute = disputed()
+    kept = client.v1.disputes.update(dispute.id, {"evidence": {"uncategorized_text": "x" * 20_000}, "submit": False})
+    assert (kept.status, kept.evidence_details.has_evidence) == ("needs_response", True)
+    assert kept.evidence_details.submission_count == 0
+
+
+def test_an_inquiry_takes_no_evidence_after_its_time(
+    sandbox: SandboxServer, client: stripe.StripeClient, disputed: Disputed
+) -> None:
+    inquiry = disputed("4000000000001976")
+    sandbox.advance(days=10)
+    with pytest.raises(stripe.InvalidRequestError, match="time to answer"):
+        client.v1.disputes.update(inquiry.id, {"evidence": {"uncategorized_text": "late"}})
 
 
 def test_a_dispute_without_an_answer_is_lost(

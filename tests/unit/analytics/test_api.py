@@ -118,7 +118,7 @@ def test_a_query_out_of_bounds_is_422_naming_the_field(client: Client, query: st
 
 
 def test_totals_are_one_line_a_currency(client: Client, stream: Stream) -> None:
-    stream.book.add(Window("2026-03-01T10:05:00Z", "usd"), Sums(100, 30, 20, 7, 1))
+    stream.book.add(Window("2026-03-01T10:05:00Z", "usd"), Sums(100, 30, 20, 5, 7, 1))
     stream.book.add(Window("2026-03-01T10:06:00Z", "usd"), Sums(1))
 
     assert get(client, "/v1/analytics/totals") == {
@@ -126,9 +126,10 @@ def test_totals_are_one_line_a_currency(client: Client, stream: Stream) -> None:
             {
                 "currency": "usd",
                 "funded_minor": 101,
-                "held_minor": 51,
+                "held_minor": 46,
                 "released_minor": 30,
                 "refunded_minor": 20,
+                "charged_back_minor": 5,
                 "fees_minor": 7,
                 "declines": 1,
             }

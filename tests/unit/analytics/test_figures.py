@@ -60,6 +60,26 @@ def test_a_release_adds_to_what_is_released() -> None:
     assert found.sums == Sums(released_minor=body["amount_minor"])
 
 
+def test_what_moved_otherwise_changes_the_balances_and_by_their_sum_what_was_charged() -> None:
+    shown = example("funding.funds_moved.v1")
+    moved = {
+        "held_change_minor": -500,
+        "released_change_minor": -200,
+        "refunded_change_minor": 900,
+        "charged_back_change_minor": 50,
+        "fees_change_minor": -30,
+    }
+    body = MESSAGES[shown.type_name].model_validate({**shown.body, **moved}).model_dump_json().encode()
+
+    found = read("funding.events", headers_of(shown.type_name), body)
+
+    assert found is not None
+    assert found.sums == Sums(
+        funded_minor=250, released_minor=-200, refunded_minor=900, charged_back_minor=50, fees_minor=-30
+    )
+    assert found.sums.held_minor == -500
+
+
 def test_a_charge_that_failed_is_a_decline() -> None:
     found = contribution("funding.funding_failed.v1")
 
@@ -75,7 +95,12 @@ def test_a_funding_that_ended_before_its_charge_is_no_decline() -> None:
 
 
 def test_no_other_fact_of_the_catalogue_adds_anything_or_is_unreadable() -> None:
-    counted = {"funding.milestone_funded.v1", "funding.funds_released.v1", "funding.funding_failed.v1"}
+    counted = {
+        "funding.milestone_funded.v1",
+        "funding.funds_released.v1",
+        "funding.funding_failed.v1",
+        "funding.funds_moved.v1",
+    }
     producers = {topic.name: topic.producers[0] for topic in CATALOGUE}
     others = [
         shown
@@ -186,10 +211,10 @@ def test_a_sum_that_an_older_version_did_not_write_is_zero() -> None:
 
 
 def test_what_is_held_is_what_came_in_and_did_not_go_out() -> None:
-    sums = Sums(funded_minor=100, released_minor=30, refunded_minor=20, fees_minor=7, declines=1)
+    sums = Sums(funded_minor=100, released_minor=30, refunded_minor=20, charged_back_minor=5, fees_minor=7, declines=1)
 
-    assert figure_of(WINDOW, sums).held_change_minor == 50
-    assert total_of("usd", sums).held_minor == 50
+    assert figure_of(WINDOW, sums).held_change_minor == 45
+    assert total_of("usd", sums).held_minor == 45
 
 
 def book() -> Book:

@@ -3,11 +3,18 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from schemas.approvals import ApproveMilestone, RequestChanges, RequestRelease, WithdrawRequest
+from schemas.approvals import (
+    ApproveMilestone,
+    DisputeMilestone,
+    RequestChanges,
+    RequestRelease,
+    ResolveDispute,
+    WithdrawRequest,
+)
 from schemas.base import Actor, Message
 from schemas.fixtures import example
 from services.approvals.domain import History
-from services.approvals.records import Release, Review, Round
+from services.approvals.records import Dispute, Release, Review, Round
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 PERIOD = timedelta(days=14)
@@ -30,6 +37,7 @@ def a_review(state: str = "funded", **changed: Any) -> Review:
         "state": state,
         "held_minor": 0 if state == "not_funded" else HELD,
         "round": 1 if state == "requested" else 0,
+        "freezes": [],
     }
     return Review(**{**fields, **changed})
 
@@ -70,7 +78,9 @@ def history(state: str = "funded", *releases: Release, **changed: Any) -> Histor
     rounds = [a_round()] if state == "requested" else []
     if state == "approved" and not releases:
         releases = (a_release(),)
-    return History(a_review(state, **changed), rounds, releases)
+    disputes = [a_dispute()] if state == "disputed" else []
+    held = {"held_minor": 0, **changed} if state == "closed" else changed
+    return History(a_review(state, **held), rounds, releases, disputes)
 
 
 def a_request(**changed: Any) -> RequestRelease:
@@ -110,3 +120,48 @@ def released(amount_minor: int, still_held_minor: int, release_id: str = "rel_1"
 def refused(amount_minor: int, held_minor: int, release_id: str = "rel_1") -> Any:
     """The ledger refused."""
     return a_fact("funding.release_refused", amount_minor=amount_minor, held_minor=held_minor, release_id=release_id)
+
+
+def a_dispute(outcome: str = "open", **changed: Any) -> Dispute:
+    """The trainer disputed."""
+    fields: dict[str, Any] = {
+        "dispute_id": "dsp_1",
+        "milestone_id": "mls_1",
+        "contract_id": "ctr_1",
+        "opened_by": "trn_1",
+        "reason": "The images were exchanged.",
+        "opened_at": NOW,
+        "outcome": outcome,
+        "to_trainer_minor": 0,
+        "to_employer_minor": 0,
+        "refunding_minor": 0,
+        "release_id": None,
+        "settled_by": None,
+        "settlement": None,
+        "settled_at": None,
+    }
+    return Dispute(**{**fields, **changed})
+
+
+def a_protest(**changed: Any) -> DisputeMilestone:
+    given = {"actor": TRAINER, "contract_id": "ctr_1", "milestone_id": "mls_1", "reason": "The images were exchanged."}
+    return DisputeMilestone(**{**given, **changed})
+
+
+def a_settlement(to_trainer_minor: int = 60_000, to_employer_minor: int = 40_000, **changed: Any) -> ResolveDispute:
+    given = {
+        "actor": OPERATOR,
+        "contract_id": "ctr_1",
+        "milestone_id": "mls_1",
+        "dispute_id": "dsp_1",
+        "to_trainer_minor": to_trainer_minor,
+        "to_employer_minor": to_employer_minor,
+        "currency": "usd",
+        "reason": "Six of ten were done.",
+    }
+    return ResolveDispute(**{**given, **changed})
+
+
+def held_fact(name: str, held_minor: int, **changed: Any) -> Any:
+    """A fact of the ledger after which so much is held."""
+    return a_fact(f"funding.{name}", held_minor=held_minor, still_held_minor=held_minor, **changed)

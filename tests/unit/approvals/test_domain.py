@@ -214,6 +214,10 @@ def test_nothing_held_is_nothing_to_approve() -> None:
     assert refusal(approve(history(held_minor=0))) == ("conflict", "not_covered")
 
 
+def test_neither_is_less_than_nothing_while_the_ledger_has_still_to_refuse_another_approval() -> None:
+    assert refusal(approve(history("funded", a_release(40_000), held_minor=0))) == ("conflict", "not_covered")
+
+
 @pytest.mark.parametrize("amount_minor", [None, HELD])
 def test_approving_again_what_is_approved_changes_nothing(amount_minor: int | None) -> None:
     assert isinstance(approve(history("approved"), amount_minor), Unchanged)

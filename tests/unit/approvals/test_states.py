@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.approvals import domain, states
+from services.approvals import disputes, domain, held, states
 from services.approvals.domain import Decided
 from services.runtime.decisions import Refused, Unchanged
 from tests.unit.approvals.builders import (
@@ -13,11 +13,14 @@ from tests.unit.approvals.builders import (
     NOW,
     PERIOD,
     a_fact,
+    a_protest,
     a_request,
     a_review,
+    a_settlement,
     a_wish_for_changes,
     a_withdrawal,
     an_approval,
+    held_fact,
     history,
     refused,
     released,
@@ -29,6 +32,9 @@ COMMANDS = [
     ("", a_wish_for_changes(), lambda of, c: domain.request_changes(of, c, NOW)),
     ("part", an_approval(40_000), lambda of, c: domain.approve(of, c, "rel_2", NOW)),
     ("rest", an_approval(), lambda of, c: domain.approve(of, c, "rel_2", NOW)),
+    ("", a_protest(), lambda of, c: disputes.dispute(of, c, "dsp_2", NOW)),
+    ("part", a_settlement(60_000, 40_000), lambda of, c: disputes.resolve(of, c, "rel_2", NOW)),
+    ("rest", a_settlement(0, HELD), lambda of, c: disputes.resolve(of, c, "rel_2", NOW)),
 ]
 ANSWERS = [
     ("part", released(40_000, 60_000)),
@@ -36,7 +42,21 @@ ANSWERS = [
     ("part", refused(HELD, HELD)),
     ("rest", refused(HELD, 0)),
 ]
-FACTS = {"funding.milestone_funded.v1", "funding.funds_released.v1", "funding.release_refused.v1"}
+CHANGES = [
+    "refund_requested",
+    "milestone_refunded",
+    "refund_failed",
+    "milestone_charged_back",
+    "chargeback_reversed",
+    "funds_returned",
+    "release_given_up",
+]
+FACTS = {
+    "funding.milestone_funded.v1",
+    "funding.funds_released.v1",
+    "funding.release_refused.v1",
+    *(f"funding.{name}.v1" for name in CHANGES),
+}
 
 
 def test_every_trigger_of_the_table_is_a_message_that_approvals_takes() -> None:
@@ -56,11 +76,25 @@ def test_a_command_moves_along_an_edge_or_is_answered(state: str, asked: Any) ->
         assert [event.type_name for event in decision.said] == [edge.emits]
 
 
-@pytest.mark.parametrize(("state", "answer"), list(itertools.product(["funded", "requested", "approved"], ANSWERS)))
+@pytest.mark.parametrize(
+    ("state", "answer"), list(itertools.product(["funded", "requested", "approved", "disputed", "closed"], ANSWERS))
+)
 def test_an_answer_of_the_ledger_moves_along_an_edge_or_is_ignored(state: str, answer: Any) -> None:
     when, fact = answer
     edge = states.REVIEW.edge(state, fact.type_name, when)
     assert domain.ledger_answered(history(state), fact).review.state == (edge.target if edge else state)
+
+
+@pytest.mark.parametrize("when", ["part", "rest"])
+@pytest.mark.parametrize(
+    ("state", "name"), list(itertools.product([s for s in states.REVIEW.states if s != "not_funded"], CHANGES))
+)
+def test_what_the_ledger_holds_moves_along_an_edge_or_not(state: str, name: str, when: str) -> None:
+    fact = held_fact(name, HELD + 1 if when == "part" else 0, final=True)
+    edge = states.REVIEW.edge(state, fact.type_name, when)
+    made = held.changed(history(state), fact, NOW)
+    assert made.review.state == (edge.target if edge else state)
+    assert [event.type_name for event in made.said] == ([edge.emits] if edge and edge.emits else [])
 
 
 @pytest.mark.parametrize("state", states.REVIEW.states)

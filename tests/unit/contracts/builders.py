@@ -15,7 +15,12 @@ TRAINER = Actor(role="trainer", party_id="trn_1")
 STRANGER = Actor(role="employer", party_id="emp_2")
 SERVICE = Actor(role="service", party_id="svc_1")
 OPERATOR = Actor(role="operator", party_id="opr_1")
-READY = Known(has_payment_method=True, trainer_country="US", countries=frozenset({"US", "DE"}))
+READY = Known(
+    has_payment_method=True,
+    trainer_country="US",
+    countries=frozenset({"US", "DE"}),
+    currencies=frozenset({"usd", "jpy", "kwd"}),
+)
 
 
 def a_contract(**changed: Any) -> Contract:
@@ -29,6 +34,7 @@ def a_contract(**changed: Any) -> Contract:
         "currency": "usd",
         "state": "active",
         "created_at": NOW,
+        "auto_approve_after_days": None,
     }
     return Contract(**{**fields, **changed})
 
@@ -54,6 +60,12 @@ def a_milestone(**changed: Any) -> Milestone:
         "released_minor": 0,
         "refunded_minor": 0,
         "created_at": NOW,
+        "charged_back_minor": 0,
+        "returning_minor": 0,
+        "review": "none",
+        "freezes": [],
+        "refunds": {},
+        "chargebacks": {},
     }
     return Milestone(**{**fields, **changed})
 

@@ -93,6 +93,19 @@ def test_an_amount_at_the_bound_is_taken(amount_minor: int, currency: str) -> No
     assert decided(domain.hire(None, None, a_hire(amount_minor=amount_minor, currency=currency), READY, NOW))
 
 
+@pytest.mark.scenario(42)
+def test_a_currency_that_the_balance_is_not_kept_in_is_refused_at_the_hire_naming_those_that_are() -> None:
+    refused = domain.hire(None, None, a_hire(currency="eur"), READY, NOW)
+    assert refusal(refused) == ("invalid", "currency_not_supported")
+    assert isinstance(refused, Refused)
+    assert refused.detail == "currency: contracts are not made in eur here; use one of jpy, kwd, usd"
+
+
+def test_a_contract_that_was_made_before_its_currency_was_given_up_is_there_all_the_same() -> None:
+    known = replace(READY, currencies=frozenset({"eur"}))
+    assert isinstance(domain.hire(a_contract(), a_milestone(), a_hire(), known, NOW), Unchanged)
+
+
 def test_a_trainer_in_an_unsupported_country_is_refused_at_the_hire() -> None:
     known = replace(READY, trainer_country="MY")
     assert refusal(domain.hire(None, None, a_hire(), known, NOW)) == ("invalid", "country_not_supported")

@@ -8,9 +8,10 @@ from schemas.fixtures import example
 from schemas.funding import FundMilestone
 from services.funding import ledger
 from services.funding.declines import explain
-from services.funding.domain import Attempt, Decided, Funding, Milestone, PaymentMethod
 from services.funding.fees import Fees
 from services.funding.ledger import Entry, Kind, Posting
+from services.funding.records import Attempt, Decided, Funding, Milestone, PaymentMethod
+from services.funding.settings import FundingSettings
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 EMPLOYER = Actor(role="employer", party_id="emp_1")
@@ -19,6 +20,7 @@ STRANGER = Actor(role="employer", party_id="emp_2")
 SERVICE = Actor(role="service", party_id="svc_1")
 OPERATOR = Actor(role="operator", party_id="opr_1")
 FEES = Fees("fees_2026_01", 10_000, 995)
+RULES = FundingSettings(auth_secret="a-secret-for-tests-of-at-least-32-bytes").fee_rules()
 INSUFFICIENT = explain("card_declined", "insufficient_funds")
 
 

@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.funding.fees import FeeRule, fees_for, load_rules
-from services.funding.settings import FundingSettings
-from tests.unit.funding.builders import NOW
-
-RULES = FundingSettings(auth_secret="a-secret-for-tests-of-at-least-32-bytes").fee_rules()
+from tests.unit.funding.builders import NOW, RULES
 
 
 def test_a_first_milestone_of_300_usd_is_charged_339_95() -> None:

@@ -6,19 +6,24 @@ from typing import Any
 from schemas.base import Actor
 from schemas.fixtures import example
 from schemas.funding import FundsReleased
-from schemas.payouts import RecordBankPayout, ResumePayout, StartPayoutAccount
+from schemas.payouts import GiveUpPayout, RecordBankPayout, ResumePayout, ReversePayout, StartPayoutAccount
 from schemas.stripe import (
     AccountCreated,
     AccountUpdated,
     BankPayoutChanged,
     CallRefused,
+    PlatformBalanceChanged,
+    ReversalRefused,
     TransferCreated,
     TransferFailed,
+    TransferReversed,
 )
-from services.payouts.records import Account, BankPayout, Payout, Transfer
+from services.payouts.domain import Patience
+from services.payouts.records import Account, BankPayout, Payout, Reversal, Transfer
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=3)
+PATIENCE = Patience(overdue_after=timedelta(days=30), short_again_after=timedelta(hours=1))
 TRAINER = Actor(role="trainer", party_id="trn_1")
 STRANGER = Actor(role="trainer", party_id="trn_2")
 EMPLOYER = Actor(role="employer", party_id="emp_1")
@@ -65,6 +70,12 @@ def a_payout(state: str = "transferring", **changed: Any) -> Payout:
         "failure_code": "account_closed" if state == "failed" else None,
         "created_at": NOW,
         "updated_at": NOW,
+        "reversed_minor": 0,
+        "reversing_minor": 0,
+        "held_since": NOW if state == "held" else None,
+        "overdue": False,
+        "available_at": None,
+        "given_up_by": None,
     }
     return Payout(**{**fields, **changed})
 
@@ -177,3 +188,62 @@ def the_bank_payout(status: str = "in_transit", **changed: Any) -> BankPayoutCha
         **changed,
     }
     return BankPayoutChanged.model_validate(body)
+
+
+def a_reversal(amount_minor: int = 100_000, state: str = "asked", **changed: Any) -> Reversal:
+    fields: dict[str, Any] = {
+        "reversal_id": "rvs_1",
+        "payout_id": "pay_1",
+        "contract_id": "ctr_1",
+        "amount_minor": amount_minor,
+        "reason": "Paid to the wrong one.",
+        "asked_by": "opr_1",
+        "state": state,
+        "code": None,
+        "detail": None,
+        "asked_at": NOW,
+        "ended_at": None if state == "asked" else NOW,
+    }
+    return Reversal(**{**fields, **changed})
+
+
+def a_take_back(amount_minor: int | None = None, **changed: Any) -> ReversePayout:
+    fields: dict[str, Any] = {
+        "actor": OPERATOR,
+        "contract_id": "ctr_1",
+        "payout_id": "pay_1",
+        "amount_minor": amount_minor,
+        "reason": "Paid to the wrong one.",
+    }
+    return ReversePayout(**{**fields, **changed})
+
+
+def to_give_up(**changed: Any) -> GiveUpPayout:
+    """An operator ends the wait."""
+    fields: dict[str, Any] = {
+        "actor": OPERATOR,
+        "contract_id": "ctr_1",
+        "payout_id": "pay_1",
+        "reason": "The account was closed.",
+    }
+    return GiveUpPayout(**{**fields, **changed})
+
+
+def taken_back(amount_minor: int, reversed_minor: int, reversal_id: str | None = "rvs_1") -> TransferReversed:
+    return TransferReversed(
+        contract_id="ctr_1", milestone_id="mls_1", payout_id="pay_1", transfer_id="tr_1", reversal_id=reversal_id,
+        amount_minor=amount_minor, reversed_minor=reversed_minor, currency="usd",
+    )  # fmt: skip
+
+
+def not_taken_back(amount_minor: int = 100_000, code: str = "balance_insufficient") -> ReversalRefused:
+    return ReversalRefused(
+        contract_id="ctr_1", milestone_id="mls_1", payout_id="pay_1", transfer_id="tr_1", reversal_id="rvs_1",
+        amount_minor=amount_minor, currency="usd", code=code, message="Insufficient funds in the account",
+    )  # fmt: skip
+
+
+def the_balance(available_minor: int, currency: str = "usd") -> PlatformBalanceChanged:
+    return PlatformBalanceChanged(
+        platform="platform", available_minor=available_minor, pending_minor=0, reserved_minor=0, currency=currency
+    )

@@ -1,11 +1,12 @@
 """Where trainers can be paid is data; a file that cannot be right is refused."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from schemas.money import CURRENCIES
-from services.payouts.countries import load_countries
+from services.payouts.countries import Country, load_countries
 from services.payouts.settings import PayoutsSettings
 
 DATA = PayoutsSettings().country_data()
@@ -66,6 +67,18 @@ def test_the_platforms_own_country_has_no_restriction_and_every_other_has() -> N
 def test_they_are_listed_by_name() -> None:
     names = [country.name for country in DATA.countries.values()]
     assert names == sorted(names)
+
+
+def test_a_file_is_read_as_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "countries.toml"
+    andorra = '[[country]]\ncode = "AD"\nname = "Zenith"\ncurrency = "eur"\nrestrictions = ["slow"]\n'
+    path.write_text(f'{HEAD}[restrictions]\nslow = "It takes longer"\n{andorra}{FRANCE}')
+    data = load_countries(path)
+    assert (data.source, data.as_of, data.platform_country, data.minimum) == ("s", date(2026, 1, 1), "US", "m")
+    assert list(data.countries.items()) == [
+        ("FR", Country("FR", "France", "eur", {})),
+        ("AD", Country("AD", "Zenith", "eur", {"slow": "It takes longer"})),
+    ]
 
 
 @pytest.mark.parametrize(

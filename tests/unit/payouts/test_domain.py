@@ -24,6 +24,7 @@ from services.payouts.records import Account, Payout
 from tests.unit.payouts.builders import (
     LATER,
     NOW,
+    PATIENCE,
     a_bank_payout,
     a_payout,
     a_refusal,
@@ -53,7 +54,7 @@ def kinds(messages: tuple[Message, ...]) -> list[type[Message]]:
 
 
 def test_released_money_is_transferred_from_its_own_charge() -> None:
-    found = domain.release(an_account(), a_release(), "pay_1", NOW)
+    found = domain.release(an_account(), a_release(), "pay_1", PATIENCE, NOW)
     assert (found.payout.state, found.payout.attempt) == ("transferring", 1)
     assert found.said == (
         CreateTransfer(
@@ -74,7 +75,7 @@ def test_released_money_is_transferred_from_its_own_charge() -> None:
     ids=["none", "started", "restricted", "disabled"],
 )
 def test_without_a_ready_account_it_is_held_and_says_why(account: Account | None, reason: str) -> None:
-    found = domain.release(account, a_release(), "pay_1", NOW)
+    found = domain.release(account, a_release(), "pay_1", PATIENCE, NOW)
     assert (found.payout.state, found.payout.waits_for, found.payout.attempt) == ("held", "trn_1", 0)
     held = found.said[0]
     assert isinstance(held, PayoutHeld)
@@ -82,34 +83,34 @@ def test_without_a_ready_account_it_is_held_and_says_why(account: Account | None
 
 
 def test_what_is_held_asks_the_trainers_lane_once_it_is_committed() -> None:
-    assert domain.release(None, a_release(), "pay_1", NOW).said[1] == CHECK
+    assert domain.release(None, a_release(), "pay_1", PATIENCE, NOW).said[1] == CHECK
 
 
 # -- held --------------------------------------------------------------------------------------------------
 
 
 def test_a_held_payout_goes_on() -> None:
-    found = decided(domain.resume(a_payout("held"), an_account(times_ready=3), a_resumption(), LATER))
+    found = decided(domain.resume(a_payout("held"), an_account(times_ready=3), a_resumption(), PATIENCE, LATER))
     assert (found.payout.state, found.payout.waits_for, found.payout.reason) == ("transferring", None, None)
     assert (found.payout.attempt, found.payout.times_ready, found.payout.updated_at) == (1, 3, LATER)
     assert kinds(found.said) == [CreateTransfer]
 
 
 def test_each_try_has_a_number_of_its_own() -> None:
-    call = decided(domain.resume(a_payout("held", attempt=4), an_account(), a_resumption(), NOW)).said[0]
+    call = decided(domain.resume(a_payout("held", attempt=4), an_account(), a_resumption(), PATIENCE, NOW)).said[0]
     assert isinstance(call, CreateTransfer)
     assert call.attempt == 5
 
 
 @pytest.mark.parametrize("account", [None, an_account("restricted"), an_account("disabled")])
 def test_a_held_payout_stays_when_the_account_is_not_ready_again(account: Account | None) -> None:
-    assert domain.resume(a_payout("held"), account, a_resumption(), NOW) is None
+    assert domain.resume(a_payout("held"), account, a_resumption(), PATIENCE, NOW) is None
 
 
 @pytest.mark.parametrize("state", ["transferring", "initiated", "in_transit", "paid", "failed"])
 @pytest.mark.scenario(72)
 def test_what_is_not_held_is_never_transferred_again(state: str) -> None:
-    assert domain.resume(a_payout(state), an_account(), a_resumption(), NOW) is None
+    assert domain.resume(a_payout(state), an_account(), a_resumption(), PATIENCE, NOW) is None
 
 
 # -- transferred -------------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def test_another_sum_than_was_asked_stops_here(changed: dict[str, Any]) -> None:
 
 
 def test_an_account_that_cannot_receive_holds_it() -> None:
-    found = decided(domain.not_transferred(a_payout(), an_account(), not_transferred(), LATER))
+    found = decided(domain.not_transferred(a_payout(), an_account(), not_transferred(), PATIENCE, LATER))
     assert (found.payout.state, found.payout.reason, found.payout.waits_for) == (
         "held", "account_cannot_receive", "trn_1",
     )  # fmt: skip
@@ -153,12 +154,14 @@ def test_an_account_that_cannot_receive_holds_it() -> None:
 
 def test_what_was_known_of_the_account_stays_known_so_that_news_since_then_count() -> None:
     account = an_account(times_ready=2)
-    found = decided(domain.not_transferred(a_payout(times_ready=1), account, not_transferred(), NOW))
+    found = decided(domain.not_transferred(a_payout(times_ready=1), account, not_transferred(), PATIENCE, NOW))
     assert domain.check(found.payout, account, None, None) == (a_resumption(),)
 
 
 def test_a_short_balance_is_tried_again_at_once() -> None:
-    found = decided(domain.not_transferred(a_payout(), an_account(), not_transferred("balance_insufficient"), NOW))
+    found = decided(
+        domain.not_transferred(a_payout(), an_account(), not_transferred("balance_insufficient"), PATIENCE, NOW)
+    )
     assert (found.payout.state, found.payout.attempt) == ("transferring", 2)
     assert kinds(found.said) == [CreateTransfer]
 
@@ -166,22 +169,22 @@ def test_a_short_balance_is_tried_again_at_once() -> None:
 def test_a_balance_that_stays_short_holds_it() -> None:
     payout = a_payout(attempt=MOST_TRIES_AT_ONCE)
     failed = not_transferred("balance_insufficient", attempt=MOST_TRIES_AT_ONCE)
-    found = decided(domain.not_transferred(payout, an_account(), failed, NOW))
+    found = decided(domain.not_transferred(payout, an_account(), failed, PATIENCE, NOW))
     assert (found.payout.state, found.payout.reason) == ("held", "balance_insufficient")
 
 
 def test_a_late_word_of_an_earlier_attempt_is_stale() -> None:
-    assert domain.not_transferred(a_payout(attempt=2), an_account(), not_transferred(attempt=1), NOW) is None
+    assert domain.not_transferred(a_payout(attempt=2), an_account(), not_transferred(attempt=1), PATIENCE, NOW) is None
 
 
 @pytest.mark.parametrize("state", ["held", "initiated", "in_transit", "paid", "failed"])
 def test_money_that_moved_did_not_fail_to_move(state: str) -> None:
-    assert domain.not_transferred(a_payout(state, attempt=1), an_account(), not_transferred(), NOW) is None
-    assert domain.transfer_refused(a_payout(state), a_refusal(), NOW) is None
+    assert domain.not_transferred(a_payout(state, attempt=1), an_account(), not_transferred(), PATIENCE, NOW) is None
+    assert domain.transfer_refused(a_payout(state), a_refusal(), PATIENCE, NOW) is None
 
 
 def test_a_refusal_that_no_rule_foresees_holds_it_for_an_operator() -> None:
-    found = decided(domain.transfer_refused(a_payout(), a_refusal(), NOW))
+    found = decided(domain.transfer_refused(a_payout(), a_refusal(), PATIENCE, NOW))
     assert (found.payout.state, found.payout.reason) == ("held", "transfer_refused")
 
 
@@ -331,9 +334,9 @@ WORDS = [
 def test_a_word_told_twice_counts_once(state: str) -> None:
     def steps(payout: Payout) -> list[Decided | None]:
         return [
-            domain.resume(payout, an_account(), a_resumption(), NOW),
-            domain.not_transferred(payout, an_account(), not_transferred(attempt=payout.attempt), NOW),
-            domain.transfer_refused(payout, a_refusal(), NOW),
+            domain.resume(payout, an_account(), a_resumption(), PATIENCE, NOW),
+            domain.not_transferred(payout, an_account(), not_transferred(attempt=payout.attempt), PATIENCE, NOW),
+            domain.transfer_refused(payout, a_refusal(), PATIENCE, NOW),
             *(domain.bank_payout(payout, word, NOW) for word in WORDS),
         ]
 

@@ -82,6 +82,11 @@ def test_a_wrong_table_is_refused_saying_why(edges: tuple[Edge, ...], terminal: 
     assert fault in str(refused.value)
 
 
+def test_a_reason_to_be_silent_where_something_is_said_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"no edge is silent about contracts\.cancel_milestone\.v1"):
+        StateTable("milestone", "NOT_FUNDED", ("CANCELLED",), (CANCEL,), {CANCEL.trigger: "because"})
+
+
 def test_a_command_to_stripe_may_be_what_a_move_says() -> None:
     waiting = Edge("waiting", "funding.funds_released.v1", "asked", "stripe.create_transfer.v1")
 

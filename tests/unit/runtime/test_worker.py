@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from psycopg import errors
 
 from schemas.envelope import Envelope, UnreadableRecordError, write_headers
@@ -127,3 +128,56 @@ def test_a_message_of_another_topic_or_key_is_none() -> None:
         read_record(record._replace(key=b"ctr_2"))
     with pytest.raises(UnreadableRecordError, match="the key must be"):
         read_record(record._replace(key=None))
+
+
+def test_a_client_that_is_dead_ends_the_worker() -> None:
+    """As after a broker that lost its groups: polled on, it would look healthy and hear nothing for ever."""
+    dead = KafkaError(KafkaError._FATAL, "Fatal error: Broker: The group id does not exist")
+    assert not dead.fatal()
+
+    with pytest.raises(KafkaException):
+        _worker(FakeProcessor(lambda batch: None))._judge(dead)
+
+
+def test_its_failure_is_known_before_its_client_is_closed() -> None:
+    """A dead client may take long over closing, and the service must end meanwhile."""
+    known_at_close: list[BaseException | None] = []
+
+    class DeadConsumer:
+        def subscribe(self, topics: list[str], **callbacks: object) -> None:
+            pass
+
+        def poll(self, timeout_s: float) -> None:
+            raise KafkaException(KafkaError(KafkaError._FATAL, "dead"))
+
+        def close(self) -> None:
+            known_at_close.append(worker.failure)
+
+    class FakeBroker:
+        def topic_ids(self, topics: object) -> dict[str, str]:
+            return {}
+
+        def consumer(self, settings: object) -> DeadConsumer:
+            return DeadConsumer()
+
+    processor = FakeProcessor(lambda batch: None)
+    worker = Worker(Settings(), ["contracts.events"], cast(Any, processor), cast(Any, FakeBroker()))
+    worker.run()
+
+    assert isinstance(worker.failure, KafkaException)
+    assert known_at_close == [worker.failure]
+
+
+def test_what_a_dead_client_cannot_do_is_not_tried_again() -> None:
+    answers = iter([KafkaException(KafkaError(KafkaError._FATAL, "dead")), None])
+
+    def act() -> None:
+        if (error := next(answers)) is not None:
+            raise error
+
+    with pytest.raises(KafkaException):
+        _worker(FakeProcessor(lambda batch: None))._retrying(act)
+
+
+def test_trouble_that_the_client_gets_over_by_itself_does_not_end_it() -> None:
+    _worker(FakeProcessor(lambda batch: None))._judge(KafkaError(KafkaError._ALL_BROKERS_DOWN, "away"))

@@ -1,15 +1,15 @@
 """Commands, rows and errors as tests need them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import stripe as library
 
 from schemas import stripe
 from services.stripe_gateway import states
-from services.stripe_gateway.domain import Opening
+from services.stripe_gateway.opening import Opening
 from services.stripe_gateway.readings import CardTrouble, ChargeReading, IntentReading
-from services.stripe_gateway.records import Attempt, Intent, Transfer
+from services.stripe_gateway.records import Attempt, Customer, Intent, Transfer
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -25,12 +25,32 @@ TRANSFER = stripe.CreateTransfer(
     contract_id="ctr_1", milestone_id="mls_1", payout_id="pay_1", account_id="acct_1", charge_id="ch_1",
     amount_minor=120_000, currency="usd", attempt=1,
 )  # fmt: skip
+CANCEL = stripe.CancelPaymentIntent(
+    contract_id="ctr_1", milestone_id="mls_1", funding_id="fnd_1", payment_intent_id="pi_1", reason="abandoned"
+)
+REFUND = stripe.CreateRefund(
+    contract_id="ctr_1", milestone_id="mls_1", funding_id="fnd_1", refund_id="rfd_1", payment_intent_id="pi_1",
+    amount_minor=50_000, currency="usd", reason="requested_by_customer", attempt=1,
+)  # fmt: skip
+REVERSE = stripe.ReverseTransfer(
+    contract_id="ctr_1", milestone_id="mls_1", payout_id="pay_1", reversal_id="rev_1", transfer_id="tr_1",
+    amount_minor=50_000, currency="usd",
+)  # fmt: skip
+EVIDENCE = stripe.SubmitDisputeEvidence(
+    contract_id="ctr_1", milestone_id="mls_1", funding_id="fnd_1", dispute_id="du_1", evidence_id="evd_1",
+    product_description="Work", uncategorized_text="All of it",
+)  # fmt: skip
 ACCOUNT = stripe.CreateAccount(trainer_id="trn_1", country="US")
 DETACH = stripe.DetachPaymentMethod(employer_id="emp_1", payment_method_id="pm_1")
 
+CUSTOMER = Customer("emp_1", states.CREATED, "cus_1")
+
+
+ASKED_AT = NOW - timedelta(seconds=5)
+
 
 def opening(command_id: str = "cmd_1") -> Opening:
-    return Opening(command_id, f"arr_{command_id}", lambda key: 3, "story_1", "", NOW)
+    return Opening(command_id, f"arr_{command_id}", lambda key: 3, "story_1", "", NOW, ASKED_AT)
 
 
 def intent(state: str = states.CONFIRMING, **changed: Any) -> Intent:
@@ -63,6 +83,10 @@ def transfer(state: str = states.REQUESTED, **changed: Any) -> Transfer:
         "transfer_id": None,
     }
     return Transfer(**{**row, **changed})
+
+
+MADE = transfer(states.CREATED, transfer_id="tr_1")
+"""One whose money is there."""
 
 
 def attempt(operation: str = "confirm_payment_intent", state: str = states.OPEN, **changed: Any) -> Attempt:

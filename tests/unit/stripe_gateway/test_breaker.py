@@ -19,14 +19,18 @@ DECLINED = error(stripe.CardError, 402, code="card_declined")
 def play(scenario: Callable[[Line], Awaitable[Any]]) -> Any:
     async def within() -> Any:
         settings = GatewaySettings(
-            stripe_backoff_first_s=0.2, stripe_backoff_most_s=0.2, stripe_breaker_failures=3, stripe_timeout_s=100
+            stripe_backoff_first_s=0.2,
+            stripe_backoff_most_s=0.2,
+            stripe_breaker_failures=3,
+            stripe_timeout_s=100,
+            stripe_breaker_of_one=2,
         )
         return await scenario(Line(settings))
 
     return asyncio.run(asyncio.wait_for(within(), 5))
 
 
-async def tries(line: Line, *answers: Exception | None) -> None:
+async def tries(line: Line, *answers: Exception | None, one: str = "") -> None:
     for answer in answers:
 
         async def request(answer: Exception | None = answer) -> None:
@@ -34,7 +38,7 @@ async def tries(line: Line, *answers: Exception | None) -> None:
                 raise answer
 
         try:
-            await line.ask("read", request)
+            await line.ask("read", request, one=one)
         except TroubleError:
             continue
 
@@ -93,3 +97,36 @@ def test_while_it_is_shut_one_tries_and_the_others_wait() -> None:
         return seen
 
     assert play(scenario) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "others", "down"),
+    [
+        (BROKEN, (), False),
+        (BROKEN, ("another",), True),
+        (DOWN, (), True),
+    ],
+)
+def test_one_call_that_stripe_cannot_do_is_not_everybodys_trouble(
+    answer: Exception, others: tuple[str, ...], down: bool
+) -> None:
+    async def scenario(line: Line) -> bool:
+        await tries(line, *[answer] * 10, one="this")
+        for other in others:
+            await tries(line, answer, one=other)
+        return line.is_down
+
+    assert play(scenario) is down
+
+
+def test_who_looks_is_told_how_it_is() -> None:
+    async def scenario(line: Line) -> list[str]:
+        notes = [line.note]
+        await tries(line, DOWN, DOWN, DOWN)
+        notes.append(line.note)
+        await tries(line, None)
+        return [*notes, line.note]
+
+    first, down, last = play(scenario)
+    assert (first, last) == ("answers", "answers")
+    assert down.startswith("does not answer")

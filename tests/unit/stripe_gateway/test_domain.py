@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from services.stripe_gateway import domain, states
-from services.stripe_gateway.domain import NOTHING, Decided
 from services.stripe_gateway.local_commands import AuthenticateIntent, EnsureCustomer
+from services.stripe_gateway.opening import NOTHING, Decided
 from services.stripe_gateway.readings import (
     Answered,
     CardTrouble,
@@ -21,8 +21,10 @@ from services.stripe_gateway.readings import (
 from services.stripe_gateway.records import Account, Attempt, Customer, Intent, PaymentMethod
 from tests.unit.stripe_gateway.builders import (
     ACCOUNT,
+    ASKED_AT,
     CONFIRM,
     CREATE,
+    CUSTOMER,
     DETACH,
     NOW,
     PAID,
@@ -33,8 +35,6 @@ from tests.unit.stripe_gateway.builders import (
     opening,
     transfer,
 )
-
-CUSTOMER = Customer("emp_1", states.CREATED, "cus_1")
 
 
 def call_of(decided: Decided | None) -> Attempt:
@@ -50,12 +50,17 @@ def codes(decided: Decided) -> list[str]:
 # -- asking --------------------------------------------------------------------------------------------------------
 
 
+def test_a_decline_that_was_told_does_not_close_a_call_of_which_nobody_knows() -> None:
+    unknown = attempt(state=states.UNKNOWN)
+    assert domain.heard(intent(states.FAILED), declined("ch_first"), [unknown], NOW) == NOTHING
+
+
 def test_a_command_opens_a_call_in_its_own_name() -> None:
     decided = domain.create_payment_intent(None, CUSTOMER, CREATE, [], opening("cmd_7"))
 
     call = call_of(decided)
     assert (call.attempt_id, call.key, call.about, call.state) == ("cmd_7", "ctr_1", "fnd_1", states.OPEN)
-    assert (call.correlation_id, call.opened_at, call.lane) == ("story_1", NOW, 3)
+    assert (call.correlation_id, call.opened_at, call.lane) == ("story_1", ASKED_AT, 3)
     assert [record.state for record in decided.records if isinstance(record, Intent)] == [states.CREATING]
     assert decided.said == ()
 

@@ -4,17 +4,18 @@ import pytest
 
 from schemas import stripe
 from services.stripe_gateway import facts, states
-from services.stripe_gateway.facts import Told, WrongObjectError
 from services.stripe_gateway.readings import (
     AccountReading,
     BankPayoutReading,
     CardTrouble,
+    ConvertedReading,
     CustomerReading,
     IntentReading,
     MethodReading,
     TransferReading,
 )
 from services.stripe_gateway.records import Account, BankPayout, Customer, PaymentMethod
+from services.stripe_gateway.told import Told, WrongObjectError
 from tests.unit.stripe_gateway.builders import NOW, PAID, declined, intent, transfer
 
 
@@ -42,6 +43,34 @@ def test_money_that_came_in_counts_whatever_was_told(state: str) -> None:
     [fact] = told.said
     assert isinstance(fact, stripe.PaymentIntentSucceeded)
     assert (fact.charge_minor, fact.stripe_fee_minor) == (123_720, 3_618)
+
+
+CONVERTED = IntentReading(
+    payment_intent_id="pi_1",
+    status="succeeded",
+    converted=ConvertedReading(
+        charge_id="ch_2", balance_transaction_id="txn_2", charge_minor=123_720, currency="usd", settled_minor=113_822,
+        fee_minor=3_329, settled_currency="eur", available_at=NOW,
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.scenario(42)
+@pytest.mark.parametrize(
+    "state", [states.CREATED, states.CONFIRMING, states.ACTION_REQUIRED, states.CANCELING, states.FAILED]
+)
+def test_a_converted_charge_is_told_as_that_once_and_never_as_paid(state: str) -> None:
+    told = facts.intent_read(intent(state), CONVERTED)
+
+    assert told.said == (
+        stripe.ChargeConverted(
+            contract_id="ctr_1", milestone_id="mls_1", funding_id="fnd_1", payment_intent_id="pi_1", charge_id="ch_2",
+            balance_transaction_id="txn_2", charge_minor=123_720, currency="usd", settled_minor=113_822,
+            stripe_fee_minor=3_329, settled_currency="eur", available_at=NOW,
+        ),
+    )  # fmt: skip
+    assert told.record == intent(states.SET_ASIDE)
+    assert facts.intent_read(told.record, CONVERTED) == Told(told.record)
 
 
 def test_an_intent_that_is_paid_before_it_was_known_is_told_as_both() -> None:
@@ -107,12 +136,36 @@ def test_authentication_wanted_on_session_is_a_decline() -> None:
 
 
 @pytest.mark.parametrize("state", [states.CONFIRMING, states.ACTION_REQUIRED])
-def test_cancelled_at_stripe_is_a_decline(state: str) -> None:
+def test_cancelled_at_stripe_is_a_decline_of_what_was_under_way_and_the_end(state: str) -> None:
     reading = IntentReading(
         payment_intent_id="pi_1", status="canceled", trouble=CardTrouble(code="payment_intent_canceled")
     )
 
-    assert said(facts.intent_read(intent(state), reading)) == ["payment_intent_failed"]
+    told = facts.intent_read(intent(state), reading)
+
+    assert said(told) == ["payment_intent_failed", "payment_intent_canceled"]
+    assert said(facts.read(told.record, reading)) == []
+
+
+@pytest.mark.parametrize("state", [states.CREATED, states.FAILED, states.CANCELING])
+def test_cancelled_with_nothing_under_way_is_told_as_that(state: str) -> None:
+    trouble = CardTrouble(code="payment_intent_canceled")
+    reading = IntentReading(
+        payment_intent_id="pi_1", status="canceled", trouble=trouble, cancellation_reason="abandoned"
+    )
+
+    told = facts.intent_read(intent(state), reading)
+
+    assert said(told) == ["payment_intent_canceled"]
+    assert told.said[0].reason == "abandoned"  # type: ignore[attr-defined]
+
+
+def test_money_that_came_in_before_the_cancellation_counts() -> None:
+    assert said(facts.intent_read(intent(states.CANCELING), PAID)) == ["payment_intent_succeeded"]
+
+
+def test_a_decline_of_what_is_being_cancelled_is_no_news() -> None:
+    assert said(facts.intent_declined(intent(states.CANCELING), CardTrouble(code="card_declined"))) == []
 
 
 def test_another_intent_than_ours_is_never_taken() -> None:

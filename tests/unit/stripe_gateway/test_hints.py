@@ -25,6 +25,20 @@ def snapshot(kind: str, account: str = "", **thing: Any) -> dict[str, Any]:
         ("payment_intent.payment_failed", Hint("intent", "x_1")),
         ("payment_intent.canceled", Hint("intent", "x_1")),
         ("transfer.created", Hint("transfer", "x_1")),
+        ("transfer.reversed", Hint("reversals", "x_1")),
+        ("refund.created", Hint("refund", "x_1")),
+        *((f"charge.dispute.{what}", Hint("dispute", "x_1")) for what in ("created", "updated", "closed")),
+        ("charge.dispute.funds_withdrawn", Hint("dispute", "x_1")),
+        ("charge.dispute.funds_reinstated", Hint("dispute", "x_1")),
+        ("radar.early_fraud_warning.created", Hint("warning", "x_1")),
+        ("radar.early_fraud_warning.updated", Hint("warning", "x_1")),
+        ("review.opened", Hint("review", "x_1")),
+        ("review.closed", Hint("review", "x_1")),
+        ("payment_method.automatically_updated", Hint("renewed_method", "x_1")),
+        ("payment_method.updated", Hint("renewed_method", "x_1")),
+        ("refund.updated", Hint("refund", "x_1")),
+        ("refund.failed", Hint("refund", "x_1")),
+        ("charge.refunded", Hint("refunds_of_charge", "x_1")),
     ],
 )
 def test_an_event_of_the_platform_points_at_its_object(kind: str, hint: Hint) -> None:
@@ -42,9 +56,29 @@ def test_a_payout_of_a_connected_account_is_to_a_trainers_bank(kind: str) -> Non
     assert hint_of(snapshot(f"payout.{kind}", "acct_1")) == Hint("bank_payout", "x_1", "acct_1")
 
 
-def test_a_payout_of_the_platform_is_an_alarm() -> None:
-    with pytest.raises(NotUnderstoodError, match="manual"):
-        hint_of(snapshot("payout.created"))
+@pytest.mark.parametrize("kind", ["created", "paid"])
+def test_a_payout_of_the_platform_is_its_own(kind: str) -> None:
+    assert hint_of(snapshot(f"payout.{kind}")) == Hint("own_payout", "platform", part="x_1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        ("balance.available", "balance"),
+        ("topup.succeeded", "balance"),
+        ("topup.reversed", "balance"),
+        ("reserve.hold.created", "balance"),
+        ("reserve.release.created", "balance"),
+        ("balance_settings.updated", "balance_settings"),
+    ],
+)
+def test_what_is_about_the_platforms_money_is_looked_into_one_after_another(kind: str, what: Any) -> None:
+    assert hint_of(snapshot(kind)) == Hint(what, "platform")
+
+
+@pytest.mark.parametrize("kind", ["balance.available", "balance_settings.updated", "refund.created"])
+def test_the_money_of_a_connected_account_is_the_trainers(kind: str) -> None:
+    assert hint_of(snapshot(kind, "acct_1")).kind == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +109,7 @@ def test_other_thin_events_are_not_understood() -> None:
         hint_of({"object": "v2.core.event", "type": "v2.billing.meter.error", "related_object": {"id": "x"}})
 
 
-@pytest.mark.parametrize("kind", ["charge.dispute.created", "refund.failed", "radar.early_fraud_warning.created"])
-def test_what_a_later_version_will_handle_is_kept_not_dropped(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["charge.captured", "issuing_dispute.created"])
+def test_what_this_version_does_not_know_is_kept_not_dropped(kind: str) -> None:
     with pytest.raises(NotUnderstoodError, match=kind):
         hint_of(snapshot(kind))

@@ -88,3 +88,16 @@ def test_another_kind_of_call_keeps_its_rate() -> None:
     pace.too_fast("read", "endpoint-rate")
 
     assert rates(pace) == (80.0, 20.0)
+
+
+def test_the_rates_are_of_all_replicas_and_each_takes_its_part() -> None:
+    share = 0.5
+    pace = Pace(GatewaySettings(), lambda: 100.0, lambda: share)
+    assert rates(pace) == (40.0, 10.0)
+    pace.too_fast("create_transfer", "endpoint-rate")
+
+    share = 0.25
+    pace._divide()
+
+    assert rates(pace) == (20.0, 2.5)  # what was slowed down stays so
+    assert pace._of("read").rate == 5.0

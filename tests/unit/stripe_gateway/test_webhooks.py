@@ -155,3 +155,28 @@ def test_what_is_no_event_is_refused(body: str) -> None:
         sort_out(body, live=False)
 
     assert refused.value.document["code"] == "no_event"
+
+
+def test_an_event_that_was_listed_has_the_accounts_own_version() -> None:
+    body = event(api_version="2025-01-01.acacia")
+
+    assert sort_out(body, live=False).state == "parked"
+    assert sort_out(body, live=False, polled=True).state == "received"
+    assert sort_out(event(livemode=True), live=False, polled=True).state == "parked"
+
+
+def test_what_opens_something_is_struck_out_of_what_is_kept_and_nothing_else() -> None:
+    address = {"url": "https://hooks.stripe.com/3d_secure_2/hosted?merchant=acct_1", "return_url": None}
+    thing = {"id": "pi_1", "amount": 5, "client_secret": "pi_1_secret_2", "next_action": address, "refunds": ["re_1"]}
+
+    word = sort_out(event("payment_intent.requires_action", data={"object": thing}), live=False)
+
+    assert (word.state, word.object_id) == ("received", "pi_1")
+    hidden = {"client_secret": "pi_1_secret_***", "next_action": {**address, "url": "https://***.stripe.com/***"}}
+    assert json.loads(word.body)["data"]["object"] == {**thing, **hidden}
+
+
+def test_an_event_without_a_secret_is_kept_as_it_came() -> None:
+    body = event(api_version=API_VERSION).replace(", ", " ,  ")
+
+    assert sort_out(body, live=False).body == body

@@ -7,6 +7,7 @@ and `DefaultPaymentMethodChanged` tells the count (`count_7`).
 import os
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -55,6 +56,15 @@ def _count(context: Context, key: str) -> int:
     return count
 
 
+def _later(context: Context, command: SetDefaultPaymentMethod, after_s: int) -> Outcome:
+    """Say that it was heard, and count once more after these seconds."""
+    context.emit(DefaultPaymentMethodChanged(employer_id=command.employer_id, payment_method_id="later"))
+    context.at(
+        context.now + timedelta(seconds=after_s), command.model_copy(update={"payment_method_id": "count"}), "later"
+    )
+    return Accepted()
+
+
 @HANDLERS.on(MilestoneAdded, Load(COUNTERS, "key", lambda message, _: message.contract_id))
 def heard(context: Context, message: MilestoneAdded) -> Outcome:
     """Count a fact; the description `boom` cannot be handled."""
@@ -72,8 +82,12 @@ def asked(context: Context, command: SetDefaultPaymentMethod) -> Outcome:
             return Refused("conflict", "not_now", "the toy was told to refuse")
         case "same":
             return Unchanged()
+        case "nothing" if context.get(COUNTERS, command.employer_id) is None:
+            return None
         case "boom":
             raise ValueError("the toy was told to break")
+        case method if method.startswith("later_"):
+            return _later(context, command, int(method.removeprefix("later_")))
     count = _count(context, command.employer_id)
     return Accepted(lambda: {"count": count})
 

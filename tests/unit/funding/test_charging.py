@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas import funding as said
 from schemas import stripe
 from schemas.money import CURRENCIES, MAXIMUM_MINOR, share
-from services.funding import domain, states
+from services.funding import charge_answers, charging, records, releasing, standing, states
 from services.funding.fees import FeeRule, Fees, fees_for
 from services.runtime.decisions import Refused, Unchanged
 from tests.unit.funding.builders import (
@@ -43,23 +43,23 @@ def refusal(found: object) -> tuple[str, str]:
     return found.kind, found.code
 
 
-def begin(last: domain.Funding | None, **given: Any) -> Any:
+def begin(last: records.Funding | None, **given: Any) -> Any:
     """Ask for the charge of 1,000.00 USD by `pm_1`."""
     milestone, method, fees = (
         given.get("milestone", a_milestone()), given.get("method", a_method()), given.get("fees", FEES)
     )  # fmt: skip
-    return domain.begin(milestone, last, method, fees, FUND, "fnd_new", a_posting())
+    return charging.begin(milestone, last, method, fees, FUND, "fnd_new", a_posting())
 
 
-def charge(funding: domain.Funding, **changed: Any) -> domain.Decided | None:
+def charge(funding: records.Funding, **changed: Any) -> records.Decided | None:
     fact = a_fact("stripe.payment_intent_succeeded", **changed)
-    return domain.charged(funding, fact, a_posting("charge_answered"), a_posting("charge_succeeded"))
+    return charge_answers.charged(funding, fact, a_posting("charge_answered"), a_posting("charge_succeeded"))
 
 
-def decline(funding: domain.Funding, attempt: int = 1, *, cancelled: bool = False) -> domain.Decided | None:
+def decline(funding: records.Funding, attempt: int = 1, *, cancelled: bool = False) -> records.Decided | None:
     trigger = stripe.PaymentIntentFailed.type_name
     answered = a_posting("charge_answered")
-    return domain.declined(funding, trigger, attempt, INSUFFICIENT, answered, cancelled=cancelled)
+    return charge_answers.declined(funding, trigger, attempt, INSUFFICIENT, answered, cancelled=cancelled)
 
 
 # -- who may ask -------------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def decline(funding: domain.Funding, attempt: int = 1, *, cancelled: bool = Fals
 
 @pytest.mark.parametrize("actor", [EMPLOYER, OPERATOR, SERVICE], ids=lambda actor: actor.role)
 def test_the_employer_or_somebody_on_its_behalf_funds(actor: Any) -> None:
-    assert domain.may_fund(a_milestone(), to_fund(actor=actor)) is None
+    assert charging.may_fund(a_milestone(), to_fund(actor=actor)) is None
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_employer_or_somebody_on_its_behalf_funds(actor: Any) -> None:
     ],
 )
 def test_nobody_else_funds(milestone: Any, changed: dict[str, Any], expected: tuple[str, str]) -> None:
-    assert refusal(domain.may_fund(milestone, to_fund(**changed))) == expected
+    assert refusal(charging.may_fund(milestone, to_fund(**changed))) == expected
 
 
 # -- by which method ---------------------------------------------------------------------------------------
@@ -91,28 +91,41 @@ OTHER = a_method(payment_method_id="pm_2", is_default=False)
 
 def test_the_default_is_charged_when_none_is_named() -> None:
     for methods in ([OTHER, a_method()], [a_method(), OTHER]):
-        assert domain.choose_method(methods, None) == a_method()
+        assert charging.choose_method(methods, None, NOW) == a_method()
 
 
 def test_the_named_one_is_charged() -> None:
-    assert domain.choose_method([a_method(), OTHER], "pm_2") == OTHER
+    assert charging.choose_method([a_method(), OTHER], "pm_2", NOW) == OTHER
 
 
 @pytest.mark.parametrize("methods", [[], [a_method(removed=True)]])
-def test_without_a_method_one_must_be_added(methods: list[domain.PaymentMethod]) -> None:
-    assert refusal(domain.choose_method(methods, None)) == ("conflict", "payment_method_required")
+def test_without_a_method_one_must_be_added(methods: list[records.PaymentMethod]) -> None:
+    assert refusal(charging.choose_method(methods, None, NOW)) == ("conflict", "payment_method_required")
 
 
 def test_a_removed_or_foreign_method_is_not_charged() -> None:
     methods = [a_method(), a_method(payment_method_id="pm_3", removed=True)]
     for wanted in ("pm_3", "pm_9"):
-        assert refusal(domain.choose_method(methods, wanted)) == ("invalid", "unknown_payment_method")
+        assert refusal(charging.choose_method(methods, wanted, NOW)) == ("invalid", "unknown_payment_method")
+
+
+@pytest.mark.parametrize(("month", "year"), [(2, 2026), (12, 2025)])
+@pytest.mark.scenario(41)
+def test_a_card_that_has_expired_is_refused_before_it_is_charged(month: int, year: int) -> None:
+    method = a_method(exp_month=month, exp_year=year)
+    for wanted in (None, "pm_1"):
+        assert refusal(charging.choose_method([method], wanted, NOW)) == ("conflict", "payment_method_expired")
+
+
+def test_a_card_is_good_until_the_end_of_its_month() -> None:
+    method = a_method(exp_month=3, exp_year=2026)
+    assert charging.choose_method([method], None, NOW) == method
 
 
 # -- how often ---------------------------------------------------------------------------------------------
 
 
-def tries(count: int, apart: timedelta = timedelta(hours=1), **changed: Any) -> list[domain.Attempt]:
+def tries(count: int, apart: timedelta = timedelta(hours=1), **changed: Any) -> list[records.Attempt]:
     return [an_attempt(attempt=n, ended_at=NOW - n * apart, **changed) for n in range(1, count + 1)]
 
 
@@ -132,8 +145,8 @@ def tries(count: int, apart: timedelta = timedelta(hours=1), **changed: Any) -> 
     ],
 )
 @pytest.mark.scenario(35)
-def test_a_declined_method_is_tried_so_often_and_no_more(attempts: list[domain.Attempt], code: str | None) -> None:
-    found = domain.check_tries(attempts, "pm_1", NOW)
+def test_a_declined_method_is_tried_so_often_and_no_more(attempts: list[records.Attempt], code: str | None) -> None:
+    found = charging.check_tries(attempts, "pm_1", NOW)
     assert (found.code if found else None) == code
 
 
@@ -207,7 +220,11 @@ def test_the_retry_keeps_the_rule_that_applied_to_it() -> None:
 )
 def test_changed_terms_begin_a_charge_of_their_own(given: dict[str, Any]) -> None:
     made = decided(begin(a_funding("failed"), **given))
-    assert isinstance(made.said[1], stripe.CreatePaymentIntent)
+    cancel, _, create = made.said
+    assert isinstance(create, stripe.CreatePaymentIntent)
+    # Nobody is to pay the former terms any more: that is asked before the new ones are.
+    assert isinstance(cancel, stripe.CancelPaymentIntent)
+    assert (cancel.funding_id, cancel.payment_intent_id) == ("fnd_1", "pi_1")
     assert (made.funding.funding_id, made.funding.attempt, made.funding.payment_intent_id) == ("fnd_new", 1, None)
 
 
@@ -222,27 +239,34 @@ def test_asking_again_for_what_is_under_way_or_done_changes_nothing(state: str) 
 
 
 def test_a_milestone_is_paid_out_once() -> None:
-    assert refusal(begin(a_funding("released"))) == ("conflict", "milestone_not_fundable")
+    for state in ("released", "refunded", "charged_back"):
+        assert refusal(begin(a_funding(state))) == ("conflict", "milestone_not_fundable")
 
 
 @pytest.mark.parametrize(("amount_minor", "fits"), [(MAXIMUM_MINOR - 10_995, True), (MAXIMUM_MINOR - 10_994, False)])
 def test_the_charge_with_its_fees_must_not_be_too_large(amount_minor: int, fits: bool) -> None:
     found = begin(None, milestone=a_milestone(amount_minor=amount_minor))
-    assert isinstance(found, domain.Decided) == fits
+    assert isinstance(found, records.Decided) == fits
 
 
-@pytest.mark.parametrize("state", ["processing", "action_required", "funded", "released"])
+@pytest.mark.parametrize("state", ["funded", "released", "refunded", "charged_back", "processing", "action_required"])
 def test_money_that_came_in_speaks_for_the_milestone_whatever_failed_later(state: str) -> None:
     stands = a_funding(state)
     later = a_funding("failed", funding_id="fnd_2", requested_at=NOW + timedelta(days=1))
-    assert domain.standing([later, stands]) == stands
-    assert domain.standing([stands, later]) == stands
+    assert standing.standing([later, stands]) == stands
+    assert standing.standing([stands, later]) == stands
+
+
+def test_money_that_came_in_speaks_before_what_is_under_way() -> None:
+    for state in states.WITH_MONEY:
+        later = a_funding("processing", funding_id="fnd_2", requested_at=NOW + timedelta(days=1))
+        assert standing.standing([later, a_funding(state)]) == a_funding(state)
 
 
 def test_of_two_declined_charges_the_later_speaks() -> None:
     later = a_funding("failed", funding_id="fnd_0", requested_at=NOW + timedelta(days=1))
-    assert domain.standing([later, a_funding("failed")]) == later
-    assert domain.standing([]) is None
+    assert standing.standing([later, a_funding("failed")]) == later
+    assert standing.standing([]) is None
 
 
 # -- Stripe's answers --------------------------------------------------------------------------------------
@@ -250,14 +274,16 @@ def test_of_two_declined_charges_the_later_speaks() -> None:
 
 def test_the_intent_is_charged_as_soon_as_it_exists() -> None:
     made = decided(
-        domain.intent_created(a_funding("processing", payment_intent_id=None), a_fact("stripe.payment_intent_created"))
+        charge_answers.intent_created(
+            a_funding("processing", payment_intent_id=None), a_fact("stripe.payment_intent_created")
+        )
     )
     assert isinstance(made.said[0], stripe.ConfirmPaymentIntent)
     assert made.funding.payment_intent_id == "pi_1"
 
 
 def test_an_intent_is_confirmed_once_for_its_creation() -> None:
-    assert domain.intent_created(a_funding("processing"), a_fact("stripe.payment_intent_created")) is None
+    assert charge_answers.intent_created(a_funding("processing"), a_fact("stripe.payment_intent_created")) is None
 
 
 def test_a_charge_holds_the_amount_and_books_fees() -> None:
@@ -284,12 +310,6 @@ def test_a_late_success_after_a_decline_counts_and_is_not_in_flight_any_more() -
     assert movements(made.entries)[0] == ("stripe_balance", 110_995)
 
 
-@pytest.mark.parametrize("changed", [{"charge_minor": 110_994}, {"charge_minor": 110_996}, {"currency": "eur"}])
-def test_another_sum_than_was_asked_is_never_booked(changed: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="asked were 110995 usd"):
-        charge(a_funding("processing"), **changed)
-
-
 @pytest.mark.parametrize("state", ["funded", "released"])
 def test_a_success_is_booked_once(state: str) -> None:
     assert charge(a_funding(state)) is None
@@ -310,12 +330,12 @@ def test_stale_answers_of_an_earlier_attempt_are_ignored() -> None:
     second = a_funding("processing", attempt=2)
     assert decline(second, attempt=1) is None
     action = a_fact("stripe.payment_intent_action_required", attempt=1)
-    assert domain.action_required(second, action, NOW) is None
+    assert charge_answers.action_required(second, action, NOW) is None
 
 
 def test_authentication_is_asked_for_23_hours_and_the_charge_stays_in_flight() -> None:
     fact = a_fact("stripe.payment_intent_action_required")
-    made = decided(domain.action_required(a_funding("processing"), fact, NOW))
+    made = decided(charge_answers.action_required(a_funding("processing"), fact, NOW))
     (event,) = made.said
     assert isinstance(event, said.FundingActionRequired)
     assert made.funding.expires_at == event.expires_at == NOW + timedelta(hours=23)
@@ -325,8 +345,8 @@ def test_authentication_is_asked_for_23_hours_and_the_charge_stays_in_flight() -
 # -- releasing ---------------------------------------------------------------------------------------------
 
 
-def release(funding: domain.Funding | None, entries: Any, approval: Any) -> Any:
-    return domain.release(funding, entries, approval, a_posting("funds_released"))
+def release(funding: records.Funding | None, entries: Any, approval: Any) -> Any:
+    return releasing.release(funding, entries, [], approval, a_posting("funds_released"))
 
 
 def test_a_part_then_the_rest() -> None:

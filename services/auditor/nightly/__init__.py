@@ -1,0 +1,1 @@
+"""Reconciliation that runs every night by itself: freezes what differs, keeps its report, raises the alarm."""

@@ -1,0 +1,1 @@
+"""Our ledger against Stripe's balance transactions against the facts on the topics: `tranche reconcile`."""

@@ -1,0 +1,105 @@
+"""The broker as the runtime uses it: confluent-kafka's consumers and producers, and Kafka's own ids of topics.
+
+The seeded simulation (tests/simulation) puts a broker in memory in its place; both pass the same behaviour suite.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+Partition = tuple[str, int]
+"""A topic's name and the number in it."""
+
+
+class TopicMissingError(LookupError):
+    """A topic does not exist. The text says which."""
+
+
+def is_dead(error: KafkaError) -> bool:
+    """Whether the client that said so is dead for good: only another one in its place goes on.
+
+    What `poll()` hands out tells it by its code alone, once; the flag is not set there.
+    """
+    return error.fatal() or error.code() == KafkaError._FATAL
+
+
+class Broker(Protocol):
+    """Makes clients. Their settings are librdkafka's, without the address."""
+
+    def consumer(self, settings: dict[str, Any]) -> Consumer: ...
+
+    def producer(self, settings: dict[str, Any]) -> Producer: ...
+
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """Kafka's own id of each topic, which changes when a topic is deleted and made again.
+
+        Raises TopicMissingError, and KafkaException when the broker does not answer: that passes.
+        """
+        ...
+
+    def watermarks(self, partitions: Iterable[Partition]) -> dict[Partition, tuple[int, int]]:
+        """What each partition holds for those who read what is committed: its first offset, and the one after its last.
+
+        Raises KafkaException when the broker does not answer, or does not know it of one of them: that passes.
+        """
+        ...
+
+
+class Kafka:
+    """A real broker, at `bootstrap`."""
+
+    def __init__(self, bootstrap: str, timeout_s: float = 10) -> None:
+        self._address = {"bootstrap.servers": bootstrap}
+        self._timeout_s = timeout_s
+
+    def consumer(self, settings: dict[str, Any]) -> Consumer:
+        return Consumer({**self._address, **settings})
+
+    def producer(self, settings: dict[str, Any]) -> Producer:
+        return Producer({**self._address, **settings})
+
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        admin = AdminClient({**self._address})
+        asked = admin.describe_topics(TopicCollection(list(topics)), request_timeout=self._timeout_s)
+        found = {}
+        for name, future in asked.items():
+            try:
+                found[name] = str(future.result().topic_id)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise
+                raise TopicMissingError(f"the topic {name} does not exist: `tranche up` creates topics") from error
+        return found
+
+    def watermarks(self, partitions: Iterable[Partition]) -> dict[Partition, tuple[int, int]]:
+        # Not Consumer.get_watermark_offsets: a broker whose disk just failed answers "no first offset" without an
+        # error while it still knows the end, and the client then gives the end as the first offset. A full partition
+        # looks empty, its records look lost.
+        asked = [TopicPartition(*partition) for partition in partitions]
+        if not asked:
+            return {}
+        admin = AdminClient({**self._address})
+        first = self._offsets(admin, asked, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+        after = self._offsets(admin, asked, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        return {partition: (low, after[partition]) for partition, low in first.items()}
+
+    def _offsets(self, admin: AdminClient, asked: list[TopicPartition], spec: OffsetSpec) -> dict[Partition, int]:
+        answers = admin.list_offsets(
+            dict.fromkeys(asked, spec), isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=self._timeout_s
+        )
+        offsets = {(p.topic, p.partition): int(answer.result().offset) for p, answer in answers.items()}
+        for (topic, number), offset in offsets.items():
+            if offset < 0:
+                unknown = f"{topic}[{number}]: the broker does not know its offsets now"
+                raise KafkaException(KafkaError(KafkaError.OFFSET_NOT_AVAILABLE, unknown))
+        return offsets

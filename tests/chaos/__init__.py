@@ -1,0 +1,1 @@
+"""Faults on the real stack, with load running: `make chaos` (README.md, "make chaos")."""
