@@ -165,12 +165,13 @@ def resolve(dispute_id: Identifier, body: ResolveBody, call: CallOf) -> Response
 @router.get("/v1/milestones/{milestone_id}/review")
 def review(milestone_id: Identifier, call: CallOf) -> ReviewView:
     """Where the review stands, with every round of it."""
-    found = call.wait_for(REVIEWS, milestone_id, "milestone")
-    if not domain.concerns(call.actor, found):
+    if not domain.concerns(call.actor, call.wait_for(REVIEWS, milestone_id, "milestone")):
         raise Problem(404, "not_found", f"there is no milestone {milestone_id}")
-    rounds, releases, disputes = (
-        call.find(entity, "milestone_id", milestone_id) for entity in (ROUNDS, RELEASES, DISPUTES)
-    )
+    with call.snapshot() as at:
+        (found,) = at.find(REVIEWS, "milestone_id", milestone_id)
+        rounds, releases, disputes = (
+            at.find(entity, "milestone_id", milestone_id) for entity in (ROUNDS, RELEASES, DISPUTES)
+        )
     return review_view(found, rounds, releases, disputes)
 
 

@@ -24,7 +24,7 @@ from services.contracts.views import (
     contract_view,
     milestone_detail,
 )
-from services.runtime.http import Call, CallOf
+from services.runtime.http import Call, CallOf, Snapshot
 from services.runtime.problems import Problem
 
 router = APIRouter(tags=["contracts"])
@@ -112,9 +112,11 @@ def list_contracts(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> ContractList:
     """The caller's contracts, the newest first; all of them for operators and services."""
-    found = _page(call, limit + 1, read_cursor(cursor) if cursor is not None else None)
-    page, more = found[:limit], len(found) > limit
-    milestones = _milestones_of(call, [contract.contract_id for contract in page])
+    after = read_cursor(cursor) if cursor is not None else None
+    with call.snapshot() as at:
+        found = _page(call, at, limit + 1, after)
+        page, more = found[:limit], len(found) > limit
+        milestones = _milestones_of(at, [contract.contract_id for contract in page])
     return ContractList(
         data=[contract_view(contract, milestones[contract.contract_id]) for contract in page],
         next_cursor=write_cursor(Cursor(page[-1].created_at, page[-1].contract_id)) if more else None,
@@ -125,8 +127,8 @@ def list_contracts(
 @router.get("/v1/contracts/{contract_id}")
 def get_contract(contract_id: Identifier, call: CallOf) -> ContractView:
     """A contract with its milestones."""
-    contract = _contract(call, contract_id)
-    return contract_view(contract, call.find(MILESTONES, "contract_id", contract_id))
+    with call.snapshot() as at:
+        return contract_view(_contract(call, contract_id, at), at.find(MILESTONES, "contract_id", contract_id))
 
 
 @router.post("/v1/contracts/{contract_id}/milestones", status_code=201, response_model=MilestoneView)
@@ -154,8 +156,8 @@ def archive(contract_id: Identifier, call: CallOf) -> Response:
 @router.get("/v1/milestones/{milestone_id}")
 def get_milestone(milestone_id: Identifier, call: CallOf) -> MilestoneDetail:
     """A milestone: status, sums, and all that happened to it."""
-    milestone = _milestone(call, milestone_id)
-    return milestone_detail(milestone, call.find(TIMELINE, "milestone_id", milestone_id))
+    with call.snapshot() as at:
+        return milestone_detail(_milestone(call, milestone_id, at), at.find(TIMELINE, "milestone_id", milestone_id))
 
 
 @router.patch("/v1/milestones/{milestone_id}", response_model=MilestoneView)
@@ -185,21 +187,21 @@ def cancel(milestone_id: Identifier, call: CallOf) -> Response:
 # Contracts and milestones begin here, so one that is not in the database is not on its way either.
 
 
-def _contract(call: Call, contract_id: str) -> Contract:
-    found = call.find(CONTRACTS, "contract_id", contract_id)
+def _contract(call: Call, contract_id: str, at: Snapshot) -> Contract:
+    found = at.find(CONTRACTS, "contract_id", contract_id)
     if not found or not domain.concerns(call.actor, found[0]):
         raise Problem(404, "not_found", f"there is no contract {contract_id}")
     return found[0]
 
 
-def _milestone(call: Call, milestone_id: str) -> Milestone:
-    found = call.find(MILESTONES, "milestone_id", milestone_id)
+def _milestone(call: Call, milestone_id: str, at: Snapshot | None = None) -> Milestone:
+    found = (at or call).find(MILESTONES, "milestone_id", milestone_id)
     if not found or not domain.concerns(call.actor, found[0]):
         raise Problem(404, "not_found", f"there is no milestone {milestone_id}")
     return found[0]
 
 
-def _page(call: Call, count: int, after: Cursor | None) -> list[Contract]:
+def _page(call: Call, at: Snapshot, count: int, after: Cursor | None) -> list[Contract]:
     columns = tables.contracts.c
     query = select(tables.contracts).order_by(columns.created_at.desc(), columns.contract_id.desc()).limit(count)
     if call.caller.role in ("employer", "trainer"):
@@ -207,17 +209,15 @@ def _page(call: Call, count: int, after: Cursor | None) -> list[Contract]:
         query = query.where(or_(columns.employer_id == party_id, columns.trainer_id == party_id))
     if after is not None:
         query = query.where(tuple_(columns.created_at, columns.contract_id) < tuple_(after.at, after.contract_id))
-    with call.gate.engine.connect() as connection:
-        return [Contract(*row) for row in connection.execute(query)]
+    return [Contract(*row) for row in at.connection.execute(query)]
 
 
-def _milestones_of(call: Call, contract_ids: list[str]) -> dict[str, list[Milestone]]:
+def _milestones_of(at: Snapshot, contract_ids: list[str]) -> dict[str, list[Milestone]]:
     by_contract: dict[str, list[Milestone]] = {contract_id: [] for contract_id in contract_ids}
     query = select(tables.milestones).where(tables.milestones.c.contract_id.in_(contract_ids))
-    with call.gate.engine.connect() as connection:
-        for row in connection.execute(query):
-            milestone = Milestone(*row)
-            by_contract[milestone.contract_id].append(milestone)
+    for row in at.connection.execute(query):
+        milestone = Milestone(*row)
+        by_contract[milestone.contract_id].append(milestone)
     return by_contract
 
 

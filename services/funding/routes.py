@@ -70,21 +70,22 @@ def funding(milestone_id: Identifier, call: CallOf) -> FundingView:
     milestone = call.wait_for(MILESTONES, milestone_id, "milestone")
     if call.caller.role in ("employer", "trainer") and call.caller.party_id != milestone.employer_id:
         raise Problem(404, "not_found", f"there is no milestone {milestone_id}")
-    fundings = [f for f in call.find(FUNDINGS, "contract_id", milestone.contract_id) if f.milestone_id == milestone_id]
-    found = standing(fundings)
-    if found is None:
-        raise Problem(404, "not_found", "no funding of this milestone was begun yet")
-    view = funding_view(
-        found,
-        call.find(ATTEMPTS, "milestone_id", milestone_id),
-        call.find(REFUNDS, "milestone_id", milestone_id),
-        call.find(FREEZES, "milestone_id", milestone_id),
-        call.find(DISPUTES, "milestone_id", milestone_id),
-        call.find(EVIDENCE, "milestone_id", milestone_id),
-    )
-    if found.state == states.FUNDED:
-        limits = call.find(HOLD_LIMITS, "funding_id", found.funding_id)
-        view.hold = hold_view(limits[0], call.now) if limits else None
+    with call.snapshot() as at:
+        fundings = at.find(FUNDINGS, "contract_id", milestone.contract_id)
+        found = standing([funding for funding in fundings if funding.milestone_id == milestone_id])
+        if found is None:
+            raise Problem(404, "not_found", "no funding of this milestone was begun yet")
+        view = funding_view(
+            found,
+            at.find(ATTEMPTS, "milestone_id", milestone_id),
+            at.find(REFUNDS, "milestone_id", milestone_id),
+            at.find(FREEZES, "milestone_id", milestone_id),
+            at.find(DISPUTES, "milestone_id", milestone_id),
+            at.find(EVIDENCE, "milestone_id", milestone_id),
+        )
+        if found.state == states.FUNDED:
+            limits = at.find(HOLD_LIMITS, "funding_id", found.funding_id)
+            view.hold = hold_view(limits[0], call.now) if limits else None
     if call.caller.role == "employer":
         # The link acts for the employer: whoever else may look must not be able to use it.
         view.next_action = next_action(found, call.link_to("authenticate", found.employer_id, found.funding_id))

@@ -27,7 +27,7 @@ from services.payouts.views import (
     payout_view,
     suspension_view,
 )
-from services.runtime.http import Call, CallOf
+from services.runtime.http import Call, CallOf, Snapshot
 from services.runtime.problems import Problem
 
 router = APIRouter(tags=["payouts"])
@@ -114,7 +114,8 @@ def list_payouts(
 def get_payout(payout_id: Identifier, call: CallOf) -> PayoutView:
     """How far one release is on its way to the bank."""
     _check_role(call)
-    return payout_view(_payout(call, payout_id), call.now, call.find(REVERSALS, "payout_id", payout_id))
+    with call.snapshot() as at:
+        return payout_view(_payout(call, payout_id, at), call.now, at.find(REVERSALS, "payout_id", payout_id))
 
 
 @router.post("/v1/payouts/{payout_id}/reverse", status_code=202, response_model=PayoutView)
@@ -164,10 +165,10 @@ def payout_countries() -> CountryList:
     return country_list(COUNTRIES)
 
 
-def _payout(call: Call, payout_id: str) -> Payout:
+def _payout(call: Call, payout_id: str, at: Snapshot | None = None) -> Payout:
     """One that the caller may see. Raises a 404 Problem."""
     # Payouts begin here: one that is not in the database is not on its way either.
-    found = call.find(PAYOUTS, "payout_id", payout_id)
+    found = (at or call).find(PAYOUTS, "payout_id", payout_id)
     if not found or (call.caller.role == "trainer" and found[0].trainer_id != call.caller.party_id):
         raise Problem(404, "not_found", f"there is no payout {payout_id}")
     return found[0]

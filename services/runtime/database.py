@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import sqlalchemy
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine
@@ -36,14 +37,28 @@ def open_engine(url: str, pool_size: int = 10) -> Engine:
 
 
 @contextmanager
+def snapshot(engine: Engine) -> Iterator[sqlalchemy.Connection]:
+    """A connection on which every read shows one and the same moment; nothing can be written on it.
+
+    Without it each statement sees what was committed before it: an answer put together from two tables could show
+    a reversal as made beside its payout as it was before.
+    """
+    options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect().execution_options(**options) as connection:
+        yield connection
+
+
+def driven(connection: sqlalchemy.Connection) -> Connection:
+    """The psycopg connection under SQLAlchemy's, in the same transaction."""
+    return _of_psycopg(connection.connection.driver_connection)
+
+
+@contextmanager
 def borrowed(engine: Engine) -> Iterator[Connection]:
     """A psycopg connection from the pool, with no transaction open; rolled back when given back in one."""
     proxy = engine.raw_connection()
     try:
-        connection = proxy.driver_connection
-        if not isinstance(connection, psycopg.Connection):
-            raise TypeError("the engine is not on psycopg")
-        yield connection
+        yield _of_psycopg(proxy.driver_connection)
     finally:
         proxy.close()
 
@@ -61,6 +76,12 @@ def migrate(url: str, service_folder: Path) -> None:
         if own.is_dir():
             _upgrade(url, own, "schema_version")
         connection.execute("INSERT INTO lanes SELECT generate_series(0, %s) ON CONFLICT DO NOTHING", (PARTITIONS - 1,))
+
+
+def _of_psycopg(connection: object) -> Connection:
+    if not isinstance(connection, psycopg.Connection):
+        raise TypeError("the engine is not on psycopg")
+    return connection
 
 
 def _upgrade(url: str, versions: Path, version_table: str) -> None:

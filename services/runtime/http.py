@@ -6,7 +6,8 @@ to a POST with an Idempotency-Key is stored in that same transaction.
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -18,13 +19,13 @@ from fastapi.responses import Response
 from prometheus_client import generate_latest
 from psycopg import errors
 from pydantic import BaseModel
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from schemas.base import Actor, Command
 from services.runtime import metrics, tokens
 from services.runtime.bulk import Entity
-from services.runtime.database import borrowed
+from services.runtime.database import borrowed, driven, snapshot
 from services.runtime.decisions import Outcome, Refused, View
 from services.runtime.ids import derived_id, is_older_than
 from services.runtime.problems import MEDIA_TYPE, Problem, install
@@ -49,6 +50,17 @@ class Gate:
     processor: Processor
     engine: Engine
     settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is committed at one moment, for an answer that is put together from several tables."""
+
+    connection: Connection
+
+    def find(self, entity: Entity[R], column: str, value: str) -> list[R]:
+        """Rows by a text column."""
+        return entity.select(driven(self.connection), column, (value,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +103,14 @@ class Call:
         return found
 
     def find(self, entity: Entity[R], column: str, value: str) -> list[R]:
-        """Rows by a text column, as committed."""
+        """Rows by a text column, as committed. For one look; what several tables say together: `snapshot`."""
         return self.gate.processor.database.rows(entity, column, (value,))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Every look in this block shows the same moment."""
+        with snapshot(self.gate.engine) as connection:
+            yield Snapshot(connection)
 
     def link_to(self, page: HostedPage, party_id: str, about: str) -> str:
         """The address that leads this party to a page that Stripe hosts."""

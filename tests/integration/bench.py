@@ -1,5 +1,6 @@
 """One service on a database of its own, driven as its surroundings drive it: HTTP calls, commands, others' facts."""
 
+import re
 import sys
 import threading
 import time
@@ -262,3 +263,21 @@ def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         patched.setattr(time, "sleep", wait)
         yield
     assert waits == []
+
+
+@contextmanager
+def between_reads(monkeypatch: pytest.MonkeyPatch, table: str, change: Callable[[], object]) -> Iterator[None]:
+    """What happens inside sees `change` committed just before it first reads this table, whatever it read before."""
+    execute = psycopg.Cursor.execute
+    waiting = [change]
+
+    def wait(cursor: "psycopg.Cursor[Any]", query: Any, *args: Any, **options: Any) -> Any:
+        text = query.decode() if isinstance(query, bytes) else str(query)
+        if waiting and re.search(rf"\bFROM {table}\b", text):
+            waiting.pop()()
+        return execute(cursor, query, *args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(psycopg.Cursor, "execute", wait)
+        yield
+    assert waiting == [], f"{table} was not read"

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.approvals import MilestoneApproved
 from tests.integration.approvals.work import HELD, Work, usd
-from tests.integration.bench import WAIT_S, Bench, nobody_waits, problem
+from tests.integration.bench import WAIT_S, Bench, between_reads, nobody_waits, problem
 
 OPERATOR = ("operator", "opr_1")
 STRANGER = ("employer", "emp_stranger")
@@ -55,6 +55,18 @@ def test_every_round_is_kept_and_shown(work: Work) -> None:
         "release_requested", "changes_requested", "release_requested", "release_request_withdrawn",
         "release_requested", "milestone_approved",
     ]  # fmt: skip
+
+
+def test_a_review_is_shown_with_its_rounds_as_they_were_at_one_moment(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work.funded()
+    before = work.review(work.trainer)
+    with between_reads(monkeypatch, "rounds", lambda: work.done(work.trainer, "request-release")):
+        seen = work.review(work.trainer)
+    assert seen == before
+    assert (seen["state"], seen["rounds"]) == ("funded", [])
+    assert work.review(work.trainer)["state"] == "requested"
 
 
 def test_the_employer_may_approve_without_a_request(work: Work) -> None:

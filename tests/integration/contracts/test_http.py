@@ -7,7 +7,7 @@ import pytest
 
 from schemas.contracts import ContractCreated, MilestoneAdded
 from schemas.payouts import PayoutAccountCreated
-from tests.integration.bench import WAIT_S, Bench, nobody_waits, problem
+from tests.integration.bench import WAIT_S, Bench, between_reads, nobody_waits, problem
 from tests.integration.contracts.hires import Hire, usd
 
 OPERATOR = ("operator", "opr_1")
@@ -32,6 +32,24 @@ def test_a_hire_answers_with_the_contract_and_its_first_milestone(bench: Bench, 
         usd(0),
     )
     assert bench.told(contract["contract_id"]) == ["contract_created", "milestone_added"]
+
+
+@pytest.mark.parametrize("path", ["/contracts", "/contracts/{contract_id}"])
+def test_a_contract_is_shown_with_its_milestones_as_they_were_at_one_moment(
+    bench: Bench, hire: Hire, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    hire.make()
+    path = path.format(contract_id=hire.contract_id)
+    before = bench.call(hire.employer, "GET", path).json()
+
+    def change() -> None:
+        bench.call(hire.employer, "POST", f"/milestones/{hire.milestone_id}/cancel")
+        bench.call(hire.employer, "POST", f"/contracts/{hire.contract_id}/archive")
+
+    with between_reads(monkeypatch, "milestones", change):
+        seen = bench.call(hire.employer, "GET", path).json()
+    assert seen == before
+    assert bench.call(hire.employer, "GET", f"/contracts/{hire.contract_id}").json()["state"] == "archived"
 
 
 @pytest.mark.parametrize("days", [None, 1, 90])

@@ -17,7 +17,7 @@ from schemas.funding import (
     ReleaseRefused,
 )
 from schemas.stripe import CreateRefund
-from tests.integration.bench import Bench, problem
+from tests.integration.bench import Bench, between_reads, problem
 from tests.integration.funding.charges import Charge
 
 OPERATOR = ("operator", "opr_1")
@@ -90,6 +90,18 @@ def test_the_trainer_gives_all_back_and_nothing_can_be_released_afterwards(
     shown = charge.shown()
     assert shown["state"] == "refunded"
     assert [(r["state"], r["owed_minor"]) for r in shown["refunds"]] == [("made", 0)]
+
+
+def test_a_funding_is_shown_with_its_refunds_as_they_were_at_one_moment(
+    charge: Charge, refunds: Refunds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refunds.ask()
+    before = charge.shown()
+    with between_reads(monkeypatch, "refunds", lambda: refunds.heard("succeeded", 132_000)):
+        seen = charge.shown()
+    assert seen == before
+    assert [refund["state"] for refund in seen["refunds"]] == ["asked"]
+    assert [refund["state"] for refund in charge.shown()["refunds"]] == ["made"]
 
 
 @pytest.mark.scenario(57)

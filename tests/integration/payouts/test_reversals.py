@@ -9,7 +9,7 @@ import pytest
 from schemas.base import Actor
 from schemas.payouts import CommandRejected, PayoutHeld, PayoutReversalFailed, PayoutReversed, ReversePayout
 from schemas.stripe import CreateTransfer, ReverseTransfer
-from tests.integration.bench import Bench, problem
+from tests.integration.bench import Bench, between_reads, problem
 from tests.integration.payouts.trainer import Trainer
 
 OPERATOR = ("operator", "opr_1")
@@ -76,6 +76,20 @@ def test_a_part_then_the_rest_and_never_more(bench: Bench, trainer: Trainer) -> 
         (70_000, WHOLE, True, REASON),
     ]
     assert len(_asked(trainer)) == 2
+
+
+def test_a_payout_is_shown_with_its_reversals_as_they_were_at_one_moment(
+    bench: Bench, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payout_id = _paid(trainer)
+    before = _reverse(trainer, payout_id).json()
+    (asked,) = _asked(trainer)
+    with between_reads(monkeypatch, "reversals", lambda: _answer(trainer, WHOLE, WHOLE, asked.reversal_id)):
+        seen = _seen(trainer, payout_id)
+    assert seen == before
+    assert (seen["state"], [reversal["state"] for reversal in seen["reversals"]]) == ("paid", ["asked"])
+    seen = _seen(trainer, payout_id)
+    assert (seen["state"], [reversal["state"] for reversal in seen["reversals"]]) == ("reversed", ["made"])
 
 
 def test_the_same_answer_twice_is_told_once(bench: Bench, trainer: Trainer) -> None:
