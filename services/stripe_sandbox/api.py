@@ -19,7 +19,7 @@ from stripe._object_classes import get_object_class
 
 from services.stripe_sandbox import forms
 from services.stripe_sandbox.contracts import check_object, check_request
-from services.stripe_sandbox.errors import ApiError, invalid
+from services.stripe_sandbox.errors import ApiError, invalid, unsupported
 from services.stripe_sandbox.faults import Fault
 from services.stripe_sandbox.idempotency import IdempotencyKeys, Stored
 from services.stripe_sandbox.ids import new_id
@@ -376,12 +376,7 @@ def _without_empty_query(query: Json) -> Json:
 def _refuse_unmodelled(operation: Operation, params: Json) -> None:
     for name in params:
         if name not in operation.models:
-            raise invalid(
-                f"Stripe knows the parameter `{name}` of {operation.method} {operation.path}, but this sandbox does not"
-                " model it, and would rather say so than ignore it.",
-                code="sandbox_unsupported_parameter",
-                param=name,
-            )
+            raise unsupported(name, f"{operation.method} {operation.path}")
 
 
 Renew = Callable[[Context, str, Json], Json]

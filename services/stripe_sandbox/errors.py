@@ -62,6 +62,16 @@ def parameter_unknown(param: str) -> ApiError:
     return invalid(f"Received unknown parameter: {param}", code="parameter_unknown", param=param)
 
 
+def unsupported(param: str, operation: str = "") -> ApiError:
+    """400 for what Stripe knows and the sandbox does not model."""
+    return invalid(
+        f"Stripe knows the parameter `{param}`{operation and f' of {operation}'}, but this sandbox does not model it,"
+        " and would rather say so than ignore it.",
+        code="sandbox_unsupported_parameter",
+        param=param,
+    )
+
+
 def no_such(label: str, identifier: str, param: str | None = None) -> ApiError:
     """resource_missing: 404 for an object named in the path, 400 for one named by a parameter."""
     return ApiError(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from services.stripe_sandbox.errors import invalid
+from services.stripe_sandbox.errors import ApiError, invalid, no_such
 from services.stripe_sandbox.ids import kind_of
 from services.stripe_sandbox.sandbox import Context
 
@@ -36,6 +36,8 @@ def expand(ctx: Context, item: Json, paths: Iterable[str]) -> Json:
 
 def _expand(ctx: Context, item: Json, parts: list[str], path: str) -> None:
     name, *rest = parts
+    if (item.get("object"), name) == ("checkout.session", "line_items"):
+        item[name] = _line_items(ctx, item["id"])
     if name not in item:
         raise invalid(
             f"This property cannot be expanded ({path}). You may want to try expanding a property that is part of the"
@@ -55,6 +57,12 @@ def _expand(ctx: Context, item: Json, parts: list[str], path: str) -> None:
         value = item[name] = view(ctx, kind, found)
     if rest and isinstance(value, dict):
         _expand(ctx, value, rest, path)
+
+
+def _line_items(ctx: Context, session: str) -> Json:
+    """What a session shows only where it is asked for."""
+    found = ctx.store.get("checkout.session", session) or {}
+    return page_of(found.get("_items", []), {}, f"/v1/checkout/sessions/{session}/line_items")
 
 
 def view(ctx: Context, kind: str, item: Json) -> Json:
@@ -83,9 +91,7 @@ def page(
     """
     limit = params.get("limit", DEFAULT_LIMIT)
     if not 1 <= limit <= MAX_LIMIT:
-        raise invalid(
-            f"Invalid limit: must be between 1 and {MAX_LIMIT}", code="parameter_invalid_integer", param="limit"
-        )
+        raise _bad_limit()
     after, before = params.get("starting_after"), params.get("ending_before")
     if after and before:
         raise invalid("You may only specify one of these parameters: ending_before, starting_after.")
@@ -115,6 +121,10 @@ def page(
     return {"object": "list", "data": [shown(item) for item in chosen], "has_more": more, "url": url}
 
 
+def _bad_limit() -> ApiError:
+    return invalid(f"Invalid limit: must be between 1 and {MAX_LIMIT}", code="parameter_invalid_integer", param="limit")
+
+
 def _take(found: Iterable[Json], after: str | None, limit: int) -> tuple[list[Json], bool]:
     chosen: list[Json] = []
     started = after is None
@@ -126,6 +136,17 @@ def _take(found: Iterable[Json], after: str | None, limit: int) -> tuple[list[Js
         else:
             chosen.append(item)
     return chosen, False
+
+
+def page_of(items: list[Json], params: Json, url: str) -> Json:
+    """A v1 list object of parts that an object keeps in its own order, with `starting_after` and `limit`."""
+    limit, after = params.get("limit", DEFAULT_LIMIT), params.get("starting_after")
+    if not 1 <= limit <= MAX_LIMIT:
+        raise _bad_limit()
+    if after and after not in [item["id"] for item in items]:
+        raise no_such("item", after, "starting_after")
+    chosen, more = _take(items, after, limit)
+    return {"object": "list", "data": [public(item) for item in chosen], "has_more": more, "url": url}
 
 
 def page_v2(found: list[Json], params: Json, url: str, *, shown: Callable[[Json], Json] = public) -> Json:

@@ -102,7 +102,7 @@ class Visitor:
         return self._follow(self._http.post(target, data=data), target)
 
     def save_card(self, url: str, number: str, *, authenticate: str = "complete") -> Page:
-        """Save a card on a checkout page; where 3D Secure is asked, `complete` or `fail` it."""
+        """Save a card, or pay with it, on a checkout page; where 3D Secure is asked, `complete` or `fail` it."""
         page = self.press(self.open(url), "submit", cardNumber=number, cardExpiry="12 / 34", cardCvc="123")
         if page.form is not None and authenticate in page.form.buttons:
             page = self.press(page, authenticate)

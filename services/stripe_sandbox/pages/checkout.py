@@ -1,4 +1,4 @@
-"""/c/pay/{session}: the hosted page that saves a card (Checkout in setup mode)."""
+"""/c/pay/{session}: the hosted page of a Checkout Session, where a card is saved or a purchase is paid for."""
 
 from html import escape
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 from starlette.responses import Response
 
 from services.stripe_sandbox.cards import find_number
+from services.stripe_sandbox.currencies import display
 from services.stripe_sandbox.errors import ApiError
 from services.stripe_sandbox.pages.html import Field, frame, message, redirect
-from services.stripe_sandbox.resources import checkout_sessions, payment_methods, setup_intents
+from services.stripe_sandbox.resources import checkout_sessions, payment_intents, payment_methods, setup_intents
 from services.stripe_sandbox.sandbox import Context, Sandbox
 
 Json = dict[str, Any]
@@ -53,13 +54,28 @@ def show(sandbox: Sandbox, identifier: str, *, error: str = "", typed: Json | No
         email = (session["customer_details"] or {}).get("email") or ""
         cancel = session["cancel_url"]
         back = f'<a class="back" id="cancel" href="{escape(cancel)}">Cancel and go back</a>' if cancel else ""
+        title, button, about = _purpose(session)
         body = (
-            f"<p>{escape(email) or 'Your card is kept for later payments.'}</p>"
+            f"{about}<p>{escape(email) or 'Your card is kept for later payments.' * (session['mode'] == 'setup')}</p>"
             f'<form method="post" action="/c/pay/{escape(identifier)}">{number.html()}'
             f'<div class="row">{expiry.html()}{cvc.html()}</div>{holder.html()}'
-            f'<button type="submit" id="submit">Save card</button></form>{back}'
+            f'<button type="submit" id="submit">{escape(button)}</button></form>{back}'
         )
-        return frame("Save your card", body, error=error, status=402 if error else 200)
+        return frame(title, body, error=error, status=402 if error else 200)
+
+
+def _purpose(session: Json) -> tuple[str, str, str]:
+    """What the page is for: its title, the words on its button, and the HTML of what is bought."""
+    if session["mode"] == "setup":
+        return "Save your card", "Save card", ""
+    currency = session["currency"]
+    rows = "".join(
+        f"<tr><td>{item['quantity']} × {escape(item['description'])}</td>"  # noqa: RUF001 - a multiplication sign
+        f"<td>{display(item['amount_total'], currency)}</td></tr>"
+        for item in session["_items"]
+    )
+    total = display(session["amount_total"], currency)
+    return f"Pay {total}", f"Pay {total}", f'<table id="items">{rows}</table>'
 
 
 def submit(sandbox: Sandbox, identifier: str, form: Json) -> Response:
@@ -70,10 +86,13 @@ def submit(sandbox: Sandbox, identifier: str, form: Json) -> Response:
             return session
         try:
             payment_method = _payment_method(ctx, form)
-            intent = ctx.require("setup_intent", session["setup_intent"])
+            intent = checkout_sessions.intent_of(ctx, session)
             intent["payment_method"] = payment_method["id"]
             finish = f"{sandbox.settings.public_url}/c/pay/{identifier}/authenticated"
-            intent = setup_intents.confirm_with(ctx, intent, finish)
+            if session["mode"] == "setup":
+                intent = setup_intents.confirm_with(ctx, intent, finish)
+            else:
+                intent = payment_intents.confirm_with(ctx, intent, {"return_url": finish})
         except ApiError as error:
             if error.type != "card_error":
                 raise
@@ -110,10 +129,10 @@ def authenticated(sandbox: Sandbox, identifier: str) -> Response:
         session = _open_session(ctx, identifier)
         if isinstance(session, Response):
             return session
-        intent = ctx.require("setup_intent", session["setup_intent"])
+        intent = checkout_sessions.intent_of(ctx, session)
         if intent["status"] == "succeeded":
             checkout_sessions.complete(ctx, session)
             return redirect(success_url(session))
-        problem = (intent["last_setup_error"] or {}).get("message", "")
+        problem = intent["last_setup_error" if session["mode"] == "setup" else "last_payment_error"]
     text = "We are unable to authenticate your payment method. Please choose a different payment method and try again."
     return show(sandbox, identifier, error=text if problem else "")

@@ -27,6 +27,8 @@ button.second{background:#fff;color:var(--ink);border-color:var(--line);margin-t
 .error{border:1px solid var(--bad);color:var(--bad);background:#fff5f7;border-radius:6px;padding:.6rem .8rem;
 margin:.5rem 0}
 .hint{font-size:.8rem;color:var(--soft);margin:.25rem 0 0}
+table{width:100%;border-collapse:collapse}td{padding:.35rem 0;border-bottom:1px solid var(--line)}
+td:last-child{text-align:right;white-space:nowrap}
 .back{display:inline-block;margin-top:1rem;color:var(--soft)}
 """
 

@@ -1,19 +1,23 @@
-"""/v1/checkout/sessions in setup mode, with its hosted page (pages/checkout.py)."""
+"""/v1/checkout/sessions, with their hosted page (pages/checkout.py): to save a card (`setup`), or to pay (`payment`).
+
+In setup mode the SetupIntent is there from the start. In payment mode the PaymentIntent is made when the form is sent.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stripe.params.checkout._session_create_params import SessionCreateParams
 from stripe.params.checkout._session_expire_params import SessionExpireParams
+from stripe.params.checkout._session_list_line_items_params import SessionListLineItemsParams
 from stripe.params.checkout._session_list_params import SessionListParams
 from stripe.params.checkout._session_retrieve_params import SessionRetrieveParams
 
-from services.stripe_sandbox.currencies import check_currency
-from services.stripe_sandbox.errors import invalid, parameter_missing
+from services.stripe_sandbox.currencies import check_amount, check_currency
+from services.stripe_sandbox.errors import invalid, parameter_missing, unsupported
 from services.stripe_sandbox.events import emit
 from services.stripe_sandbox.ids import new_id
-from services.stripe_sandbox.render import merge_metadata, page, public
-from services.stripe_sandbox.resources import setup_intents
+from services.stripe_sandbox.render import merge_metadata, page, page_of, public
+from services.stripe_sandbox.resources import checkout_items, customers, payment_intents, setup_intents
 from services.stripe_sandbox.resources.customers import ADDRESS
 from services.stripe_sandbox.resources.intents import check_method_types
 from services.stripe_sandbox.routing import operation
@@ -24,41 +28,99 @@ DEFAULT_LIFE = timedelta(hours=24)
 SHORTEST_LIFE_S = 30 * 60
 LONGEST_LIFE_S = 24 * 3600
 CREATE = (
-    "mode customer customer_email currency success_url cancel_url client_reference_id"
-    " setup_intent_data expires_at locale"
+    "mode customer customer_email customer_creation currency success_url cancel_url client_reference_id"
+    " line_items payment_intent_data setup_intent_data expires_at locale submit_type"
     " allowed_payment_method_types excluded_payment_method_types ui_mode"
 )
+ONLY_IN = {
+    "setup": ("setup_intent_data",),
+    "payment": ("customer_creation", "line_items", "payment_intent_data", "submit_type"),
+}
+SETUP_DATA = {"description", "metadata"}
+PAYMENT_DATA = {
+    "description", "metadata", "receipt_email", "setup_future_usage", "statement_descriptor",
+    "statement_descriptor_suffix", "transfer_group",
+}  # fmt: skip
 
 
 @operation("POST", "/v1/checkout/sessions", SessionCreateParams, CREATE)
 def create(ctx: Context, params: Json) -> Json:
-    """A session in setup mode with a SetupIntent of its own."""
-    if params.get("mode") != "setup":
-        raise invalid("The sandbox has Checkout Sessions with mode=setup.", param="mode")
+    """An open session: to save a card, or to pay for line items."""
+    mode = params.get("mode")
+    if mode not in ONLY_IN:
+        raise invalid("The sandbox has Checkout Sessions with mode=setup and mode=payment.", param="mode")
     if params.get("ui_mode", "hosted_page") != "hosted_page":
         raise invalid("The sandbox has ui_mode=hosted_page only.", param="ui_mode")
+    for other, names in ONLY_IN.items():
+        for name in names:
+            if other != mode and name in params:
+                raise invalid(f"You can not pass `{name}` in `{mode}` mode.", param=name)
     check_method_types(params)
     if "success_url" not in params:
         raise parameter_missing("success_url")
+    customer = ctx.require("customer", params["customer"], param="customer") if "customer" in params else None
+    if customer and "customer_creation" in params:
+        raise invalid("You may only specify one of these parameters: customer, customer_creation.", param="customer")
+    identifier = new_id("cs_test")
+    expires_at = _expiry(ctx, params)
+    begin = _to_save if mode == "setup" else _to_pay
+    session = _session(ctx, identifier, params, customer, expires_at) | begin(ctx, params, customer)
+    ctx.later(datetime.fromtimestamp(expires_at, UTC), "expire_checkout_session", session=identifier)
+    return ctx.save(session)
+
+
+def _to_save(ctx: Context, params: Json, customer: Json | None) -> Json:
+    """What a session in setup mode has: a SetupIntent of its own."""
     if "currency" not in params and "allowed_payment_method_types" not in params:
         raise invalid(
             "`currency` is required in `setup` mode unless `allowed_payment_method_types` is given.",
             code="parameter_missing",
             param="currency",
         )
-    customer = ctx.require("customer", params["customer"], param="customer") if "customer" in params else None
-    identifier = new_id("cs_test")
-    expires_at = _expiry(ctx, params)
-    details = params.get("setup_intent_data", {})
-    if "on_behalf_of" in details:
-        raise invalid("The sandbox does not model on_behalf_of.", param="setup_intent_data[on_behalf_of]")
-    wanted = {name: details[name] for name in ("description", "metadata") if name in details}
+    wanted = _intent_data(params, "setup_intent_data", SETUP_DATA)
     if customer:
         wanted["customer"] = customer["id"]
-    intent = setup_intents.make(ctx, wanted)
-    intent["_checkout_session"] = identifier
-    ctx.save(intent)
-    session: Json = {
+    return {
+        "currency": check_currency(params["currency"]) if "currency" in params else None,
+        "payment_method_collection": "always",
+        "payment_status": "no_payment_required",
+        "setup_intent": setup_intents.make(ctx, wanted)["id"],
+    }
+
+
+def _to_pay(ctx: Context, params: Json, customer: Json | None) -> Json:
+    """What a session in payment mode has: line items and their sum."""
+    items = checkout_items.make(ctx, params)
+    total_minor = checkout_items.total_minor(items)
+    currency = items[0]["currency"]
+    if check_currency(str(params.get("currency", currency))) != currency:
+        raise invalid(f"The line items are in {currency}, not in {params['currency']}.", param="currency")
+    check_amount(total_minor, currency)
+    return {
+        "amount_subtotal": total_minor,
+        "amount_total": total_minor,
+        "currency": currency,
+        "customer_creation": None if customer else params.get("customer_creation", "if_required"),
+        "payment_method_collection": "if_required",
+        "payment_status": "unpaid",
+        "submit_type": params.get("submit_type"),
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "_items": items,
+        "_intent_data": _intent_data(params, "payment_intent_data", PAYMENT_DATA),
+    }
+
+
+def _intent_data(params: Json, name: str, modelled: set[str]) -> Json:
+    given = params.get(name, {})
+    for part in given:
+        if part not in modelled:
+            raise unsupported(f"{name}[{part}]")
+    return dict(given)
+
+
+def _session(ctx: Context, identifier: str, params: Json, customer: Json | None, expires_at: int) -> Json:
+    """What sessions of both modes have."""
+    return {
         "id": identifier,
         "object": "checkout.session",
         "adaptive_pricing": None,
@@ -75,7 +137,7 @@ def create(ctx: Context, params: Json) -> Json:
         "consent": None,
         "consent_collection": None,
         "created": ctx.now_s,
-        "currency": check_currency(params["currency"]) if "currency" in params else None,
+        "currency": None,
         "currency_conversion": None,
         "custom_fields": [],
         "custom_text": {
@@ -96,20 +158,20 @@ def create(ctx: Context, params: Json) -> Json:
         "livemode": False,
         "locale": params.get("locale"),
         "metadata": merge_metadata({}, params.get("metadata")),
-        "mode": "setup",
+        "mode": params["mode"],
         "origin_context": None,
         "payment_intent": None,
         "payment_link": None,
-        "payment_method_collection": "always",
+        "payment_method_collection": None,
         "payment_method_configuration_details": None,
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_method_types": ["card"],
-        "payment_status": "no_payment_required",
+        "payment_status": None,
         "permissions": None,
         "phone_number_collection": {"enabled": False},
         "recovered_from": None,
         "saved_payment_method_options": None,
-        "setup_intent": intent["id"],
+        "setup_intent": None,
         "shipping_address_collection": None,
         "shipping_cost": None,
         "shipping_options": [],
@@ -122,8 +184,6 @@ def create(ctx: Context, params: Json) -> Json:
         "url": f"{ctx.sandbox.settings.public_url}/c/pay/{identifier}",
         "wallet_options": None,
     }
-    ctx.later(datetime.fromtimestamp(expires_at, UTC), "expire_checkout_session", session=identifier)
-    return ctx.save(session)
 
 
 def _expiry(ctx: Context, params: Json) -> int:
@@ -168,6 +228,13 @@ def listed(ctx: Context, params: Json) -> Json:
     return page(ctx, "checkout.session", params, "/v1/checkout/sessions", filters=filters)
 
 
+@operation("GET", "/v1/checkout/sessions/{session}/line_items", SessionListLineItemsParams)
+def line_items(ctx: Context, params: Json, session: str) -> Json:
+    """What is bought in a session, in its order."""
+    found = ctx.require("checkout.session", session, label="checkout.session")
+    return page_of(found.get("_items", []), params, f"/v1/checkout/sessions/{session}/line_items")
+
+
 @operation("POST", "/v1/checkout/sessions/{session}/expire", SessionExpireParams)
 def expire(ctx: Context, params: Json, session: str) -> Json:
     """End an open session."""
@@ -182,21 +249,44 @@ def expire(ctx: Context, params: Json, session: str) -> Json:
 
 
 def end(ctx: Context, session: Json) -> Json:
-    """The session is over without a card."""
+    """The session is over without a card; an attempt that stands open is cancelled."""
     session |= {"status": "expired", "url": None}
     ctx.save(session)
-    intent = ctx.find("setup_intent", session["setup_intent"])
-    if intent and intent["status"] in setup_intents.CANCELABLE:
-        intent |= {"status": "canceled", "next_action": None, "cancellation_reason": "abandoned"}
-        ctx.save(intent)
-        emit(ctx, "setup_intent.canceled", intent)
-    emit(ctx, "checkout.session.expired", session)
+    if session["mode"] == "setup":
+        intent = ctx.find("setup_intent", session["setup_intent"])
+        if intent and intent["status"] in setup_intents.CANCELABLE:
+            intent |= {"status": "canceled", "next_action": None, "cancellation_reason": "abandoned"}
+            ctx.save(intent)
+            emit(ctx, "setup_intent.canceled", intent)
+    elif intent := ctx.find("payment_intent", session["payment_intent"] or ""):
+        payment_intents.end(ctx, intent, "expired")
+    emit(ctx, "checkout.session.expired", public(session))
     return session
 
 
+def intent_of(ctx: Context, session: Json) -> Json:
+    """The intent that the form confirms; in payment mode it is made when the form is sent the first time."""
+    if session["mode"] == "setup":
+        return ctx.require("setup_intent", session["setup_intent"])
+    if session["payment_intent"] is None:
+        if session["customer_creation"] == "always":
+            session["customer"] = customers.create(ctx, {"email": session["customer_email"]})["id"]
+        wanted = {"amount": session["amount_total"], "currency": session["currency"], **session["_intent_data"]}
+        if session["customer"]:
+            wanted["customer"] = session["customer"]
+        intent = payment_intents.make(ctx, wanted)
+        intent["_checkout_session"] = session["id"]
+        ctx.save(intent)
+        session["payment_intent"] = intent["id"]
+        ctx.save(session)
+    return ctx.require("payment_intent", session["payment_intent"])
+
+
 def complete(ctx: Context, session: Json) -> Json:
-    """The card is saved: the session is complete."""
+    """The card is saved, or the payment went through: the session is complete."""
     session |= {"status": "complete", "url": None}
+    if session["mode"] == "payment":
+        session["payment_status"] = "paid"
     ctx.save(session)
     emit(ctx, "checkout.session.completed", public(session))
     return session

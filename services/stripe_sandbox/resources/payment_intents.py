@@ -53,6 +53,12 @@ def create(ctx: Context, params: Json) -> Json:
     """Create, and confirm at once with `confirm`."""
     if "off_session" in params and not params.get("confirm"):
         raise invalid("`off_session` can only be used when `confirm` is true.", param="off_session")
+    intent = make(ctx, params)
+    return confirm_with(ctx, intent, params) if params.get("confirm") else intent
+
+
+def make(ctx: Context, params: Json) -> Json:
+    """A new PaymentIntent, unconfirmed."""
     if params.get("capture_method", "automatic") == "manual":
         raise invalid("The sandbox captures automatically.", param="capture_method")
     check_method_types(params)
@@ -112,7 +118,7 @@ def create(ctx: Context, params: Json) -> Json:
     _apply(ctx, intent, params)
     ctx.save(intent)
     emit(ctx, "payment_intent.created", intent)
-    return confirm_with(ctx, intent, params) if params.get("confirm") else intent
+    return intent
 
 
 def _automatic(params: Json) -> Json | None:
@@ -223,6 +229,7 @@ def update(ctx: Context, params: Json, intent: str) -> Json:
 def confirm(ctx: Context, params: Json, intent: str) -> Json:
     """Attempt the payment. Raises 402 card_error for a decline."""
     found = ctx.require("payment_intent", intent)
+    _check_free(found, "confirm")
     if found["status"] not in CONFIRMABLE:
         raise unexpected_state("PaymentIntent", found, "confirm")
     _apply(ctx, found, params)
@@ -233,6 +240,7 @@ def confirm(ctx: Context, params: Json, intent: str) -> Json:
 def cancel(ctx: Context, params: Json, intent: str) -> Json:
     """Cancel one that is not over."""
     found = ctx.require("payment_intent", intent)
+    _check_free(found, "cancel")
     if found["status"] not in CANCELABLE:
         raise invalid(
             "You cannot cancel this PaymentIntent because it has a status of "
@@ -241,15 +249,15 @@ def cancel(ctx: Context, params: Json, intent: str) -> Json:
             code="payment_intent_unexpected_state",
             payment_intent=public(found),
         )
-    found |= {
-        "status": "canceled",
-        "canceled_at": ctx.now_s,
-        "cancellation_reason": params.get("cancellation_reason"),
-        "next_action": None,
-    }
-    ctx.save(found)
-    emit(ctx, "payment_intent.canceled", found)
-    return found
+    return end(ctx, found, params.get("cancellation_reason"))
+
+
+def end(ctx: Context, intent: Json, reason: str | None) -> Json:
+    """It is cancelled and will not be charged any more."""
+    intent |= {"status": "canceled", "canceled_at": ctx.now_s, "cancellation_reason": reason, "next_action": None}
+    ctx.save(intent)
+    emit(ctx, "payment_intent.canceled", intent)
+    return intent
 
 
 def confirm_with(ctx: Context, intent: Json, params: Json) -> Json:
@@ -281,6 +289,17 @@ def confirm_with(ctx: Context, intent: Json, params: Json) -> Json:
         emit(ctx, "payment_intent.requires_action", intent)
         return intent
     return _charge(ctx, intent, payment_method, authenticated=False)
+
+
+def _check_free(intent: Json, verb: str) -> None:
+    """Raise 400 for an intent that the page of a Checkout Session confirms, and its end cancels."""
+    if "_checkout_session" in intent:
+        raise invalid(
+            f"You cannot {verb} this PaymentIntent because it was created by a Checkout Session"
+            f" ({intent['_checkout_session']}): expire the session to cancel it.",
+            code="payment_intent_unexpected_state",
+            payment_intent=public(intent),
+        )
 
 
 def _needs_authentication(payment_method: Json, *, off_session: bool) -> bool:

@@ -93,6 +93,20 @@ async def _everything(client: stripe.StripeClient, server: SandboxServer, visito
         {"mode": "setup", "success_url": "https://p.test/ok", "allowed_payment_method_types": ["card"]}
     )
     await v1.checkout.sessions.expire_async(other.id)
+    item: Any = {"price_data": {"currency": "usd", "unit_amount": 4_000, "product_data": {"name": "W"}}, "quantity": 2}
+    bought = await v1.checkout.sessions.create_async(
+        {
+            "mode": "payment",
+            "customer": customer.id,
+            "success_url": "https://p.test/ok",
+            "line_items": [item],
+            "payment_intent_data": {"description": "d", "metadata": {"a": "1"}},
+            "expand": ["line_items"],
+        }
+    )
+    await v1.checkout.sessions.line_items.list_async(bought.id)
+    await asyncio.to_thread(visitor.save_card, bought.url or "", "4242424242424242")
+    await v1.checkout.sessions.retrieve_async(bought.id, {"expand": ["payment_intent.latest_charge", "line_items"]})
     await v1.checkout.sessions.list_async()
     intent = await v1.setup_intents.create_async({"customer": customer.id, "payment_method": "pm_card_visa"})
     await v1.setup_intents.confirm_async(intent.id)

@@ -93,6 +93,23 @@ def test_a_decline_is_shown_then_3d_secure_is_completed(
     assert client.v1.checkout.sessions.retrieve(session.id).status == "complete"
 
 
+def test_a_purchase_is_paid_for(sandbox: SandboxServer, client: stripe.StripeClient, browser: webdriver.Chrome) -> None:
+    item: Any = {
+        "quantity": 2,
+        "price_data": {"currency": "usd", "unit_amount": 6_000, "product_data": {"name": "Label <b>images</b>"}},
+    }
+    session = client.v1.checkout.sessions.create(
+        {"mode": "payment", "line_items": [item], "success_url": f"{sandbox.url}/health/live?paid"}
+    )
+    browser.get(session.url or "")
+    assert browser.find_element(By.ID, "items").text == "2 × Label <b>images</b> $120.00 usd"  # noqa: RUF001 - a multiplication sign
+    assert browser.find_element(By.ID, "submit").text == "Pay $120.00 usd"
+    fill(browser, cardNumber="4242 4242 4242 4242", cardExpiry="12 / 34", cardCvc="123")
+    click(browser, "submit")
+    wait_for_url(browser, "/health/live?paid")
+    assert client.v1.checkout.sessions.retrieve(session.id).payment_status == "paid"
+
+
 def test_the_cancel_link_leads_back(
     sandbox: SandboxServer, client: stripe.StripeClient, browser: webdriver.Chrome
 ) -> None:
