@@ -7,16 +7,20 @@ from stripe.params._account_external_account_retrieve_params import AccountExter
 from stripe.params._account_list_params import AccountListParams
 from stripe.params._account_login_link_create_params import AccountLoginLinkCreateParams
 from stripe.params._account_retrieve_params import AccountRetrieveParams
+from stripe.params._account_update_params import AccountUpdateParams
 
-from services.stripe_sandbox.errors import ApiError, invalid
+from services.stripe_sandbox.errors import ApiError, invalid, unsupported
+from services.stripe_sandbox.events import emit
 from services.stripe_sandbox.ids import random_text
-from services.stripe_sandbox.render import empty_list, page, public
+from services.stripe_sandbox.render import empty_list, merge_metadata, page, public
 from services.stripe_sandbox.resources import accounts_state, balance_settings
 from services.stripe_sandbox.routing import operation
 from services.stripe_sandbox.sandbox import Context
 
 Json = dict[str, Any]
 V1_CAPABILITY = {"active": "active", "pending": "pending"}
+PAYOUT_SETTINGS = {"debit_negative_balances", "schedule", "statement_descriptor"}
+PAYOUT_SCHEDULE = {"interval", "weekly_payout_days", "monthly_payout_days"}
 OLD_NAMES = {
     "identity.individual.given_name": "individual.first_name",
     "identity.individual.surname": "individual.last_name",
@@ -123,6 +127,33 @@ def retrieve(ctx: Context, params: Json, account: str) -> Json:
     """One connected account."""
     del params
     return v1_view(ctx, _one(ctx, account))
+
+
+@operation("POST", "/v1/accounts/{account}", AccountUpdateParams, "email settings")
+def update(ctx: Context, params: Json, account: str) -> Json:
+    """Change e-mail, metadata and how a connected account is paid out (`settings.payouts`)."""
+    found = _one(ctx, account)
+    if account == ctx.sandbox.platform:
+        raise invalid("You cannot update your own account with the API: use the Dashboard.", param="account")
+    connected = ctx.acting_for(account)
+    settings = dict(params.get("settings") or {})
+    payouts = dict(settings.pop("payouts", {}))
+    schedule = payouts.get("schedule", {})
+    for path, given in (("settings", settings), ("settings[payouts]", set(payouts) - PAYOUT_SETTINGS),
+                        ("settings[payouts][schedule]", set(schedule) - PAYOUT_SCHEDULE)):  # fmt: skip
+        for name in given:
+            raise unsupported(f"{path}[{name}]")
+    wanted: Json = {"payouts": {name: payouts[name] for name in PAYOUT_SETTINGS if name in payouts}}
+    if "debit_negative_balances" in payouts:
+        wanted["debit_negative_balances"] = wanted["payouts"].pop("debit_negative_balances")
+    if payouts:
+        balance_settings.change(connected, wanted)
+    if "email" in params:
+        found["contact_email"] = params["email"] or None
+    found["metadata"] = merge_metadata(found["metadata"], params.get("metadata"))
+    ctx.save(found)
+    emit(connected, "account.updated", found, {})
+    return v1_view(ctx, found)
 
 
 @operation("GET", "/v1/accounts", AccountListParams)

@@ -58,9 +58,13 @@ def retrieve(ctx: Context, params: Json) -> Json:
 @operation("POST", "/v1/balance_settings", BalanceSettingsUpdateParams, "payments")
 def update(ctx: Context, params: Json) -> Json:
     """Change the schedule, the minimum balances, the descriptor."""
+    return change(ctx, params.get("payments", {}))
+
+
+def change(ctx: Context, wanted: Json) -> Json:
+    """Change `payments` of the context's account; the schedule is planned anew. Raises 400."""
     settings = of(ctx)
     before = of(ctx)
-    wanted = params.get("payments", {})
     if "settlement_timing" in wanted:
         raise invalid("The sandbox does not model settlement_timing.", param="payments[settlement_timing]")
     if "debit_negative_balances" in wanted:

@@ -73,6 +73,7 @@ async def _everything(client: stripe.StripeClient, server: SandboxServer, visito
     await v2.events.retrieve_async(thin.data[0].id)
     for found in (account.id,):
         await v1.accounts.retrieve_async(found)
+        await v1.accounts.update_async(found, {"email": "t@p.test", "metadata": {"a": "1"}})
         await v1.accounts.external_accounts.list_async(found)
         await v1.accounts.login_links.create_async(found)
 

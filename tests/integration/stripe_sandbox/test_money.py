@@ -233,6 +233,50 @@ def test_manual_payouts_leave_the_money_and_a_minimum_balance_stays(
     assert sum(part.net for part in parts if part.type != "payout") == payout.amount
 
 
+def test_how_an_account_is_paid_out_may_be_set_by_the_older_api_too(
+    sandbox: SandboxServer, client: stripe.StripeClient, make_account: MakeAccount
+) -> None:
+    account = make_account()
+    schedule: Any = {"interval": "weekly", "weekly_payout_days": ["friday"]}
+    shown = client.v1.accounts.update(
+        account,
+        {
+            "email": "trainer@example.com",
+            "metadata": {"team": "7"},
+            "settings": {"payouts": {"schedule": schedule, "debit_negative_balances": False}},
+        },
+    )
+    assert (shown.email, shown.metadata and shown.metadata.to_dict()) == ("trainer@example.com", {"team": "7"})
+    kept = client.v1.balance_settings.retrieve({}, {"stripe_account": account}).payments
+    assert kept.payouts is not None
+    assert kept.payouts.schedule is not None
+    assert (kept.payouts.schedule.interval, kept.debit_negative_balances) == ("weekly", False)
+    events = client.v1.events.list({"types": ["account.updated", "balance_settings.updated"]},
+                                   {"stripe_account": account}).data  # fmt: skip
+    assert [event.type for event in events[:2]] == ["account.updated", "balance_settings.updated"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "param"),
+    [
+        ({"branding": {"icon": "file_1"}}, "settings[branding]"),
+        ({"payouts": {"schedule": {"delay_days": 9}}}, "settings[payouts][schedule][delay_days]"),
+    ],
+)
+def test_what_the_older_api_cannot_set_here_is_named(
+    client: stripe.StripeClient, make_account: MakeAccount, settings: Any, param: str
+) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.accounts.update(make_account(onboard=False), {"settings": settings})
+    assert (refused.value.code, refused.value.param) == ("sandbox_unsupported_parameter", param)
+
+
+def test_the_platforms_own_account_is_not_changed_over_the_api(client: stripe.StripeClient) -> None:
+    own = client.v1.accounts.retrieve_current().id
+    with pytest.raises(stripe.InvalidRequestError, match="your own account"):
+        client.v1.accounts.update(own, {"email": "other@example.com"})
+
+
 def test_parts_of_a_payout_sum_to_it(
     sandbox: SandboxServer, client: stripe.StripeClient, make_charge: MakeCharge, make_account: MakeAccount
 ) -> None:
