@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from benchmarks.stage import BenchError
 from schemas.catalogue import topic_named
+from services.runtime.kafka import Kafka
 
 EVENTS = "funding.events"
 _STEPS = 20
@@ -27,6 +28,7 @@ class Watch:
     """A consumer of the events' topic, from its start."""
 
     def __init__(self, bootstrap: str) -> None:
+        self._broker = Kafka(bootstrap)
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
@@ -78,8 +80,5 @@ class Watch:
 
     def on_topic(self, topic: str) -> int:
         """How many records a topic holds."""
-        held = 0
-        for number in range(topic_named(topic).partitions):
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)
-            held += high - low
-        return held
+        marks = self._broker.watermarks((topic, number) for number in range(topic_named(topic).partitions))
+        return sum(high - low for low, high in marks.values())

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 from rich.text import Text
 
@@ -12,6 +12,7 @@ from deploy.local.errors import LocalError
 from schemas.catalogue import TOPICS
 from schemas.envelope import Envelope, UnreadableRecordError, read_headers
 from schemas.money import show
+from services.runtime.kafka import Kafka
 
 _POLL_S = 0.3
 _BACKLOG_LIMIT = 100_000
@@ -60,36 +61,34 @@ def follow(bootstrap: str, topics: Sequence[str], *, from_start: bool, once: boo
             "group.id": "tranche-tail",  # asked for by the library; no group is joined by assigning
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
+            # The end of what is there is told by the broker: the last record of a partition may be one that is never
+            # handed out, e.g. the mark of a producer's transaction.
+            "enable.partition.eof": True,
             "log_level": 3,
         }
     )
     try:
-        begin, ends = [], {}
-        for topic, metadata in consumer.list_topics(timeout=10).topics.items():
-            for partition in metadata.partitions if topic in topics else ():
-                low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-                begin.append(TopicPartition(topic, partition, low if from_start else high))
-                if from_start and high > low:
-                    ends[(topic, partition)] = high
-        consumer.assign(begin)
-        yield from _backlog(consumer, ends)
+        there = consumer.list_topics(timeout=10).topics
+        partitions = [(topic, partition) for topic in topics for partition in there[topic].partitions]
+        marks = Kafka(bootstrap).watermarks(partitions)
+        consumer.assign([TopicPartition(*place, low if from_start else high) for place, (low, high) in marks.items()])
+        if from_start:
+            yield from _backlog(consumer, set(partitions))
         while not once:
             yield from (record_of(message) for message in consumer.consume(500, _POLL_S) if not message.error())
     finally:
         consumer.close()
 
 
-def _backlog(consumer: Consumer, ends: dict[tuple[str, int], int]) -> Iterator[Record]:
+def _backlog(consumer: Consumer, unread: set[tuple[str, int]]) -> Iterator[Record]:
+    """What these partitions hold up to their ends, in order of its time."""
     held: list[Record] = []
-    while ends:
+    while unread:
         for message in consumer.consume(1000, _POLL_S):
-            if message.error():
-                continue
-            record = record_of(message)
-            held.append(record)
-            place = (record.topic, record.partition)
-            if place in ends and record.offset >= ends[place] - 1:
-                del ends[place]
+            if (error := message.error()) is None:
+                held.append(record_of(message))
+            elif error.code() == KafkaError._PARTITION_EOF:
+                unread.discard((message.topic() or "", message.partition() or 0))
         if len(held) > _BACKLOG_LIMIT:
             yield from held
             held.clear()
