@@ -127,10 +127,8 @@ def show(amount_minor: int, currency: str) -> str:
     """For people: `1,200.00 USD`, `5,000 JPY`, `1.250 KWD`."""
     exponent = currency_of(currency).exponent
     sign = "-" if amount_minor < 0 else ""
-    digits = str(abs(amount_minor)).rjust(exponent + 1, "0")
-    whole = digits[: len(digits) - exponent]
-    fraction = digits[len(digits) - exponent :]
-    return f"{sign}{int(whole):,}{'.' + fraction if fraction else ''} {currency.upper()}"
+    whole, fraction = divmod(abs(amount_minor), 10**exponent)
+    return f"{sign}{whole:,}{f'.{fraction:0{exponent}}' if exponent else ''} {currency.upper()}"
 
 
 def split(total_minor: int, weights: Sequence[int]) -> list[int]:

@@ -259,7 +259,7 @@ def frozen(review: Review) -> Refused | None:
     if not review.freezes:
         return None
     causes = review.frozen_by
-    why = "; ".join(_FREEZES.get(cause, cause.replace("_", " ")) for cause in causes)
+    why = "; ".join(_FREEZES[cause] for cause in causes)
     return conflict("funds_frozen", f"what is held for this milestone is frozen: {why}", causes=causes)
 
 

@@ -61,16 +61,9 @@ def changed(history: History, fact: HeldFact, now: datetime) -> Decided:
     after = replace(after, state=state)
     if review.state == states.REQUESTED and state == states.CLOSED and history.last is not None:
         return _request_ended(after, history.last, fact, now)
-    stopped = _stopped(history.open_dispute, fact, now) if state != review.state else None
-    if stopped is None:
-        return Decided(after, release=_given_up(history, fact), dispute=answered)
-    event = said.DisputeStopped(
-        contract_id=review.contract_id,
-        milestone_id=review.milestone_id,
-        dispute_id=stopped.dispute_id,
-        reason=stopped.settlement or "",
-    )
-    return Decided(after, (event,), dispute=stopped)
+    if history.open_dispute is not None and state != review.state:
+        return _dispute_stopped(after, history.open_dispute, fact, now)
+    return Decided(after, release=_given_up(history, fact), dispute=answered)
 
 
 def _request_ended(review: Review, last: Round, fact: HeldFact, now: datetime) -> Decided:
@@ -84,6 +77,18 @@ def _request_ended(review: Review, last: Round, fact: HeldFact, now: datetime) -
         else "the money went back to the employer",
     )
     return Decided(review, (event,), end_round(last, outcome, now))
+
+
+def _dispute_stopped(review: Review, of: Dispute, fact: HeldFact, now: datetime) -> Decided:
+    if isinstance(fact, MilestoneChargedBack):
+        taken = show(fact.charged_back_minor, fact.currency)
+        why = f"the employer's bank took {taken} back: its decision goes before one between the parties"
+    else:
+        why = "all that was held went back to the employer: there is nothing left to decide"
+    event = said.DisputeStopped(
+        contract_id=review.contract_id, milestone_id=review.milestone_id, dispute_id=of.dispute_id, reason=why
+    )
+    return Decided(review, (event,), dispute=replace(of, outcome="stopped", settlement=why, settled_at=now))
 
 
 def freeze(history: History, fact: FreezeFact) -> Review | None:
@@ -129,14 +134,3 @@ def _given_up(history: History, fact: HeldFact) -> Release | None:
     outcome: ReleaseOutcome = "given_up"
     release = next((of for of in history.releases if of.release_id == fact.release_id), None)
     return replace(release, outcome=outcome, reason=fact.reason) if release else None
-
-
-def _stopped(of: Dispute | None, fact: HeldFact, now: datetime) -> Dispute | None:
-    if of is None:
-        return None
-    if isinstance(fact, MilestoneChargedBack):
-        taken = show(fact.charged_back_minor, fact.currency)
-        why = f"the employer's bank took {taken} back: its decision goes before one between the parties"
-    else:
-        why = "all that was held went back to the employer: there is nothing left to decide"
-    return replace(of, outcome="stopped", settlement=why, settled_at=now)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from services.contracts import states
 from services.contracts.records import Milestone
 
-BANK = frozenset({"card_dispute", "card_inquiry"})
+BANK = ("card_dispute", "card_inquiry")
 """Freezes that everybody sees as a dispute: the employer's bank asks for the money."""
 
 PARTIES = "party_dispute"
@@ -71,7 +71,7 @@ def is_frozen(milestone: Milestone) -> bool:
 
 def refunded_minor(milestone: Milestone) -> int:
     """What went back to the employer or is on its way there; minor units of the work, without fees."""
-    return sum(of["minor"] for of in milestone.refunds.values() if of["state"] != VOID)
+    return sum(of["minor"] for of in milestone.refunds.values())
 
 
 def charged_back_minor(milestone: Milestone) -> int:
@@ -80,8 +80,7 @@ def charged_back_minor(milestone: Milestone) -> int:
 
 
 def _bank_asks(milestone: Milestone) -> bool:
-    causes = {freeze.split(" ", maxsplit=1)[0] for freeze in milestone.freezes}
-    return bool(causes & BANK) or OPEN in _outcomes(milestone)
+    return any(freeze.startswith(BANK) for freeze in milestone.freezes) or OPEN in _outcomes(milestone)
 
 
 def _gone_back(milestone: Milestone) -> bool:

@@ -1,13 +1,14 @@
 """Disputes between the parties: who may, what freezes, and how it is settled to the cent."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.approvals import DisputeResolved, MilestoneDisputed, ReleaseRequestWithdrawn
+from schemas.funding import FreezeCause
 from services.approvals import disputes, domain, held
 from services.approvals.domain import Decided, Decision, History
 from services.runtime.decisions import Refused, Unchanged
@@ -185,6 +186,24 @@ def test_a_settlement_that_the_ledger_did_not_carry_out_opens_the_review_again(p
     assert (made.review.state, after.open_to_approval_minor) == ("funded", HELD)
 
 
+def test_a_refund_by_settlement_that_stripe_never_made_after_all_opens_the_review_again() -> None:
+    of, refund = settled(0, HELD), {"amount_minor": HELD, "cause": "dispute_decided"}
+    taken_up = held.changed(of, held_fact("refund_requested", 0, **refund), NOW)
+    of = replace(of, review=taken_up.review, disputes=[taken_up.dispute] if taken_up.dispute else [])
+    failed = held.changed(of, held_fact("refund_failed", HELD, owed=False, **refund), NOW)
+    assert (taken_up.review.state, failed.review.state, failed.dispute) == ("closed", "funded", None)
+    assert replace(of, review=failed.review).open_to_approval_minor == HELD
+
+
+@pytest.mark.parametrize(("parts", "state"), [((60_000, 40_000), "approved"), ((0, HELD), "closed")])
+def test_what_is_the_employers_by_settlement_stays_so_whatever_becomes_of_another_refund(
+    parts: tuple[int, int], state: str
+) -> None:
+    """One that did not reach the card: it is owed, and nothing is held again."""
+    fact = held_fact("refund_failed", HELD, amount_minor=20_000, cause="given_back", owed=True)
+    assert held.changed(settled(*parts), fact, NOW).review.state == state
+
+
 def test_what_is_released_once_more_after_a_dispute_was_won_leaves_nothing_to_approve() -> None:
     won = held.changed(history("approved", a_release(outcome="released"), held_minor=0),
                        held_fact("chargeback_reversed", HELD, restored_minor=HELD), NOW)  # fmt: skip
@@ -255,7 +274,7 @@ def test_a_refused_release_leaves_one_that_is_under_way() -> None:
 
 
 def test_nothing_is_said_about_a_milestone_that_was_never_funded() -> None:
-    with pytest.raises(LookupError):
+    with pytest.raises(LookupError, match="mls_1"):
         held.changed(History(None, [], []), held_fact("milestone_charged_back", 0), NOW)
 
 
@@ -297,10 +316,10 @@ def unfreeze(cause: str, about: str = "x_1", *, still_frozen: bool = False) -> A
     return held_fact("funds_unfrozen", HELD, cause=cause, about=about, still_frozen=still_frozen)
 
 
-@pytest.mark.parametrize(
-    "cause", ["card_dispute", "card_inquiry", "fraud_warning", "review", "operator", "reconciliation",
-              "transfer_reversed"],
-)  # fmt: skip
+CAUSES = [cause for cause in get_args(FreezeCause) if cause != "party_dispute"]
+
+
+@pytest.mark.parametrize("cause", CAUSES)
 @pytest.mark.parametrize("state", ["funded", "requested"])
 def test_frozen_money_is_not_released(state: str, cause: str) -> None:
     of = frozen_by(history(state), freeze(cause))
@@ -309,6 +328,22 @@ def test_frozen_money_is_not_released(state: str, cause: str) -> None:
     assert isinstance(decision, Refused)
     assert decision.extra == {"causes": [cause]}
     assert isinstance(approve(frozen_by(of, unfreeze(cause))), Decided)
+
+
+def why_not_released(*causes: str) -> str:
+    decision = approve(history(freezes=[f"{cause} x_1" for cause in causes]))
+    assert isinstance(decision, Refused)
+    return decision.detail
+
+
+def test_each_cause_of_a_freeze_is_told_in_its_own_words() -> None:
+    assert len({why_not_released(cause) for cause in CAUSES}) == len(CAUSES)
+
+
+def test_several_causes_of_a_freeze_are_told_one_after_the_other() -> None:
+    first, second = why_not_released("review", "operator").split("; ")
+    assert first == why_not_released("operator")
+    assert why_not_released("review").endswith(f": {second}")
 
 
 def test_a_release_of_frozen_money_is_not_asked_for() -> None:

@@ -227,6 +227,21 @@ def test_approving_more_once_everything_is_approved_is_refused() -> None:
     assert refusal(approve(history("approved"), 5_000)) == ("conflict", "milestone_not_releasable")
 
 
+def test_an_approval_that_the_ledger_refused_is_not_answered_as_made_while_another_is_under_way() -> None:
+    of = history("approved", a_release(60_000), a_release(40_000, "refused", release_id="rel_2"), held_minor=60_000)
+    assert refusal(approve(of, 40_000)) == ("conflict", "not_covered")
+    assert isinstance(approve(replace(of, releases=of.releases[:1]), 60_000), Unchanged)
+
+
+def test_what_was_released_without_an_approval_of_ours_leaves_nothing_to_approve() -> None:
+    of = History(a_review("approved", held_minor=0), [], [])
+    assert refusal(approve(of)) == ("conflict", "not_covered")
+
+
+def test_nothing_of_a_milestone_that_was_never_heard_of_is_open_to_approval() -> None:
+    assert History(None, [], []).open_to_approval_minor == 0
+
+
 # -- what other services say -------------------------------------------------------------------------------
 
 
@@ -283,7 +298,7 @@ def test_a_release_that_was_not_approved_here_still_changes_what_is_held() -> No
 
 
 def test_an_answer_about_a_milestone_that_was_never_funded_is_not_dropped() -> None:
-    with pytest.raises(LookupError):
+    with pytest.raises(LookupError, match="mls_1"):
         domain.ledger_answered(History(None, [], []), released(HELD, 0))
 
 

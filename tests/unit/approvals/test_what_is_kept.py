@@ -82,6 +82,10 @@ def test_why_nothing_can_be_withdrawn_is_told(state: str, why: str) -> None:
     assert why in detail(domain.withdraw_request(history(state), a_withdrawal(), NOW))
 
 
+def test_a_milestone_that_is_not_found_is_named() -> None:
+    assert "milestone mls_1" in detail(domain.approve(History(None, [], []), an_approval(), "rel_2", NOW))
+
+
 # -- approvals ---------------------------------------------------------------------------------------------
 
 

@@ -87,6 +87,12 @@ def test_a_part_released_and_the_rest_given_back_is_paid() -> None:
     assert (shown(milestone), sums(milestone)) == (("PAID", "funded"), (0, 60_000, 40_000, 0))
 
 
+def test_a_cent_for_the_trainer_makes_it_paid_though_all_the_rest_went_back() -> None:
+    rest = HELD - 1
+    milestone = after(funded(), approved(1, rest), released(1, rest), asked(rest, 0), made(rest, 0))
+    assert (shown(milestone), sums(milestone)) == (("PAID", "funded"), (0, 1, rest, 0))
+
+
 def test_a_refund_that_stripe_never_made_is_held_again() -> None:
     milestone = after(funded(), asked(HELD, 0), refund("refund_failed", HELD, HELD, owed=False))
     assert (shown(milestone), sums(milestone)) == (("ACTIVE_FUNDED", "funded"), (HELD, 0, 0, 0))
@@ -108,6 +114,11 @@ def test_while_one_of_two_refunds_is_on_its_way_it_is_not_refunded_yet() -> None
 def test_the_money_of_a_charge_that_came_after_the_cancellation_leaves_it_cancelled() -> None:
     milestone = after(asked(HELD, 0, cause="milestone_cancelled"), made(HELD, 0), status="CANCELLED")
     assert (shown(milestone), sums(milestone)) == (("CANCELLED", "failed"), (0, 0, 0, 0))
+
+
+def test_the_money_that_was_held_when_the_cancellation_came_counts_as_refunded() -> None:
+    milestone = after(funded(), asked(HELD, 0, cause="milestone_cancelled"), made(HELD, 0), status="CANCELLED")
+    assert (shown(milestone), sums(milestone)) == (("REFUNDED", "refunded"), (0, 0, HELD, 0))
 
 
 @pytest.mark.parametrize("cause", ["duplicate_charge", "amount_mismatch"])
@@ -169,6 +180,8 @@ def test_a_refund_by_settlement_that_stripe_refused_later_is_held_again() -> Non
 
 
 def test_a_dispute_settled_before_the_charge_was_heard_of() -> None:
+    early = after(DISPUTED, settled(60_000, 40_000))
+    assert (early.status, sums(early), early.uncommitted_minor) == ("PAID", (HELD, 0, 0, 0), 0)
     milestone = after(DISPUTED, settled(60_000, 40_000), funded(), released(60_000, 40_000),
                       asked(40_000, 0, cause="dispute_decided"), made(40_000, 0))  # fmt: skip
     assert (milestone.status, sums(milestone)) == ("PAID", (0, 60_000, 40_000, 0))

@@ -49,6 +49,16 @@ def test_a_charge_of_the_amount_before_an_edit_counts_and_the_terms_say_so() -> 
     assert [type(event) for event in moved.said] == [MilestoneAmended, MilestoneStatusChanged]
 
 
+@pytest.mark.parametrize("status", ["NOT_FUNDED", "CANCELLED"])
+def test_a_charge_that_has_not_succeeded_leaves_the_status_as_it_was(status: str) -> None:
+    assert after(a_fact("funding.funding_action_required"), status=status).status == status
+
+
+def test_the_last_cent_held_keeps_it_funded_and_the_first_released_makes_it_paid() -> None:
+    assert after(funded(), approved(HELD - 1, 1), released(HELD - 1, 1)).status == "ACTIVE_FUNDED"
+    assert after(funded(1), approved(1, 0), released(1, 0)).status == "PAID"
+
+
 def test_a_full_release() -> None:
     milestone = after(funded(), approved(HELD, 0), released(HELD, 0))
     assert (milestone.status, sums(milestone)) == ("PAID", (0, 0, HELD))

@@ -61,6 +61,11 @@ def test_the_odd_cent_goes_to_the_largest_remainder_then_to_the_earlier_part() -
     assert split(10, [14, 86]) == [1, 9]  # 1.4 and 8.6
 
 
+@pytest.mark.parametrize("weights", [[1], [7]])
+def test_a_part_that_stands_alone_gets_all(weights: list[int]) -> None:
+    assert split(100, weights) == [100]
+
+
 @pytest.mark.parametrize(("total_minor", "weights"), [(-1, [1]), (1, []), (1, [0, 0]), (1, [2, -1])])
 def test_a_split_that_makes_no_sense_is_refused(total_minor: int, weights: list[int]) -> None:
     with pytest.raises(ValueError, match="split needs"):
