@@ -34,16 +34,18 @@ def suspend(
         return forbidden(
             "the auditor suspends releases; an operator freezes milestones: POST /v1/milestones/{id}/freeze"
         )
-    base = before or Suspension(command.currency, states.NONE, None, 0, "", "", now, None)
+    new = Suspension(
+        command.currency, states.NONE, command.cause, command.short_minor, command.reason, command.actor.party_id, now,
+        None,
+    )  # fmt: skip
+    base = before or new
     target = base.move(command.type_name, _why_now(base, command, now))
     if target is None:
         word = (
             "an operator lets them go" if base.state == states.WAIVED else "they are suspended for this cause already"
         )
         return Unchanged(detail=f"releases in {command.currency}: {word}")
-    after = Suspension(
-        command.currency, target, command.cause, command.short_minor, command.reason, command.actor.party_id, now, None
-    )
+    after = replace(new, state=target)
     event = said.ReleasesSuspended(
         platform=PLATFORM,
         currency=after.currency,
@@ -96,9 +98,11 @@ def is_suspended(suspension: Suspension | None) -> bool:
 
 def _why_now(base: Suspension, command: said.SuspendReleases, now: datetime) -> str:
     """What the state table asks about a word of the auditor's."""
-    if base.state == states.SUSPENDED:
-        return states.ANOTHER_CAUSE if command.cause != base.cause else ""
-    if base.state == states.WAIVED:
-        lapsed = base.waived_until is not None and now + CLOCKS_APART >= base.waived_until
-        return states.LAPSED if lapsed else ""
-    return ""
+    lapsed = base.waived_until is not None and now + CLOCKS_APART >= base.waived_until
+    match base.state:
+        case states.SUSPENDED if command.cause != base.cause:
+            return states.ANOTHER_CAUSE
+        case states.WAIVED if lapsed:
+            return states.LAPSED
+        case _:
+            return ""

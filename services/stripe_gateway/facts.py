@@ -15,6 +15,7 @@ from services.stripe_gateway.readings import (
     AccountReading,
     BankPayoutReading,
     CardTrouble,
+    ChargeReading,
     ConvertedReading,
     CustomerReading,
     IntentReading,
@@ -55,7 +56,7 @@ def intent_read(intent: Intent, reading: IntentReading) -> Told:
     if reading.status == "succeeded" and reading.charge is not None:
         if (target := now.move(states.CHARGED)) is not None:
             now = replace(now, state=target)
-            said.append(_succeeded(now, reading))
+            said.append(_succeeded(now, reading.charge))
     elif reading.converted is not None:
         if (target := now.move(states.CONVERTED)) is not None:
             now = replace(now, state=target)
@@ -120,10 +121,7 @@ def is_of_last_attempt(intent: Intent, reading: IntentReading) -> bool | None:
     return None
 
 
-def _succeeded(intent: Intent, reading: IntentReading) -> stripe.PaymentIntentSucceeded:
-    charge = reading.charge
-    if charge is None:
-        raise ValueError(f"{reading.payment_intent_id} succeeded without a charge that is known")
+def _succeeded(intent: Intent, charge: ChargeReading) -> stripe.PaymentIntentSucceeded:
     return stripe.PaymentIntentSucceeded(
         **_about(intent),
         charge_id=charge.charge_id,

@@ -16,14 +16,9 @@ PLATFORM: PlatformKey = "platform"
 
 def balance_read(balance: Balance | None, reading: BalanceReading) -> Told:
     """The balance in one currency: told when a sum changed."""
-    base = balance or Balance(reading.currency, states.NONE, 0, 0, 0)
-    now = replace(
-        base,
-        state=base.move(states.SEEN) or base.state,
-        available_minor=reading.available_minor,
-        pending_minor=reading.pending_minor,
-        reserved_minor=reading.reserved_minor,
-    )
+    new = Balance(reading.currency, states.NONE, reading.available_minor, reading.pending_minor, reading.reserved_minor)
+    base = balance or new
+    now = replace(new, state=base.move(states.SEEN) or base.state)
     if now == base:
         return Told(base)
     event = stripe.PlatformBalanceChanged(

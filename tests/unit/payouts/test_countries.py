@@ -83,7 +83,11 @@ def test_a_file_is_read_as_it_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("rest", "why"),
-    [("", "no \\[\\[country\\]\\]"), (FRANCE + FRANCE, "FR twice"), (FRANCE + 'restrictions = ["odd"]\n', "odd")],
+    [
+        ("", "no \\[\\[country\\]\\]"),
+        (FRANCE + FRANCE, "FR twice"),
+        (FRANCE + 'restrictions = ["odd", "slow"]\n', "odd, slow,"),
+    ],
     ids=["empty", "twice", "unexplained"],
 )
 def test_a_file_that_cannot_be_right_is_refused(tmp_path: Path, rest: str, why: str) -> None:

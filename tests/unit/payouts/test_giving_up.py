@@ -96,11 +96,20 @@ def test_what_the_platform_is_short_for_is_the_trainers_still(waits_for: str) ->
     assert "top it up" in found.detail
 
 
-@pytest.mark.parametrize("undecided", ["card_dispute dp_1", "fraud_warning issfr_1", "operator opr_1"])
-def test_while_the_payment_is_looked_into_it_stays(undecided: str) -> None:
-    found = give_up(replace(OVERDUE, waits_for="mls_1"), "charged_back dp_1", undecided)
+@pytest.mark.parametrize(
+    ("undecided", "shown"),
+    [
+        (["card_dispute dp_1"], "(card_dispute dp_1)"),
+        (["operator opr_1"], "(operator opr_1)"),
+        (["fraud_warning issfr_1", "review prv_1"], "(fraud_warning issfr_1, review prv_1)"),
+    ],
+)
+def test_while_the_payment_is_looked_into_it_stays_and_each_open_cause_is_named(
+    undecided: list[str], shown: str
+) -> None:
+    found = give_up(replace(OVERDUE, waits_for="mls_1"), "charged_back dp_1", *undecided)
     assert refusal(found) == ("conflict", "payment_in_question")
-    assert f"({undecided})" in found.detail
+    assert shown in found.detail
 
 
 def test_what_the_bank_took_for_good_no_longer_stops_it() -> None:

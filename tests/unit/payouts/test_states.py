@@ -224,7 +224,8 @@ def test_what_waits_for_another_reason_now_is_held_and_that_is_told() -> None:
     assert stopped is not None
     restricted = an_account("restricted")
     going_on = domain.resume(stopped.payout, restricted, a_resumption(), PATIENCE, NOW, stopped=False)
-    for found, when in ((stopped, "stopped"), (going_on, "not_able")):
+    suspended = domain.resume(stopped.payout, an_account(), a_resumption(), PATIENCE, NOW, suspended=True)
+    for found, when in ((stopped, "stopped"), (going_on, "not_able"), (suspended, "not_covered")):
         edge = states.PAYOUT.edge("held", a_resumption().type_name, when)
         assert found is not None
         assert edge is not None

@@ -38,7 +38,6 @@ def after(*facts: Any) -> list[str]:
 
 FROZEN = fact("funds_frozen", cause="card_dispute")
 UNFROZEN = fact("funds_unfrozen", cause="card_dispute")
-TAKEN = fact("milestone_charged_back", recovery_minor=100_000)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +54,11 @@ def test_a_freeze_of_what_is_held_alone_stops_nothing(cause: str) -> None:
     assert stops.heard(None, fact("funds_frozen", cause=cause)) is None
 
 
-def test_a_lost_dispute_that_the_trainer_has_to_make_good_goes_on_stopping() -> None:
-    assert after(FROZEN, TAKEN, UNFROZEN) == ["charged_back dp_1"]
-    assert after(FROZEN, TAKEN, fact("chargeback_reversed"), UNFROZEN) == []
+@pytest.mark.parametrize("recovery_minor", [1, 100_000])
+def test_a_lost_dispute_that_the_trainer_has_to_make_good_goes_on_stopping(recovery_minor: int) -> None:
+    taken = fact("milestone_charged_back", recovery_minor=recovery_minor)
+    assert after(FROZEN, taken, UNFROZEN) == ["charged_back dp_1"]
+    assert after(FROZEN, taken, fact("chargeback_reversed"), UNFROZEN) == []
 
 
 def test_what_the_bank_took_from_held_money_alone_stops_nothing() -> None:

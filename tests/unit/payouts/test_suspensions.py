@@ -35,7 +35,7 @@ from tests.unit.payouts.builders import (
     an_account,
     not_transferred,
 )
-from tests.unit.payouts.test_domain import decided
+from tests.unit.payouts.test_domain import CHECK, decided
 
 DAY = timedelta(hours=24)
 WAITS = "cover usd"
@@ -177,14 +177,14 @@ def test_where_nobody_ever_said_anything_nothing_is_suspended() -> None:
 # -- what it does to a release ---------------------------------------------------------------------------------
 
 
-def test_what_is_released_while_it_is_suspended_is_held_and_looked_at_again_in_the_platforms_lane() -> None:
+def test_what_is_released_while_it_is_suspended_is_held_and_looked_at_again_in_both_other_lanes() -> None:
     found = domain.release(an_account(), a_release(), "pay_1", PATIENCE, NOW, suspended=True)
 
     assert (found.payout.state, found.payout.waits_for, found.payout.attempt) == ("held", WAITS, 0)
-    held = found.said[0]
+    held, *checks = found.said
     assert isinstance(held, PayoutHeld)
     assert held.reason == "releases_suspended"
-    assert CheckCover(platform="platform", payout_id="pay_1") in found.said
+    assert checks == [CHECK, CheckCover(platform="platform", payout_id="pay_1")]
 
 
 @pytest.mark.parametrize(
@@ -202,10 +202,13 @@ def test_what_could_not_leave_anyway_waits_for_that_first(
 
 
 def test_then_it_waits_for_the_cover_once() -> None:
-    found = decided(domain.resume(a_payout("held"), an_account(), a_resumption(), PATIENCE, NOW, suspended=True))
+    account = an_account(times_ready=3)
+    found = decided(domain.resume(a_payout("held"), account, a_resumption(), PATIENCE, NOW, suspended=True))
     assert (found.payout.state, found.payout.waits_for, found.payout.reason) == ("held", WAITS, "releases_suspended")
 
-    assert domain.resume(found.payout, an_account(), a_resumption(), PATIENCE, LATER, suspended=True) is None
+    assert domain.resume(found.payout, account, a_resumption(), PATIENCE, LATER, suspended=True) is None
+    # That the account is ready was known: the trainer's lane has no news of it.
+    assert domain.check(found.payout, account, None, None) == ()
 
 
 def test_once_it_is_let_go_it_is_transferred() -> None:

@@ -86,10 +86,11 @@ def test_what_is_held_for_too_long_asks_an_operator_once() -> None:
     assert domain.resume(found.payout, account, a_resumption(), PATIENCE, LONG) is None
 
 
-def test_a_timer_that_is_decided_by_a_replica_whose_clock_is_behind_asks_an_operator_too() -> None:
+@pytest.mark.parametrize("behind", [timedelta(seconds=2), CLOCKS_APART], ids=["a little", "as far as it may be"])
+def test_a_timer_that_is_decided_by_a_replica_whose_clock_is_behind_asks_an_operator_too(behind: timedelta) -> None:
     """It was given because it was due by another's clock, and no other timer comes."""
-    behind = LONG - timedelta(seconds=2)
-    found = decided(domain.resume(a_payout("held"), an_account("restricted"), a_resumption(), PATIENCE, behind))
+    now = LONG - behind
+    found = decided(domain.resume(a_payout("held"), an_account("restricted"), a_resumption(), PATIENCE, now))
     assert found.payout.overdue
 
 

@@ -255,7 +255,7 @@ def test_no_answer_tells_nothing_and_may_still_be_answered() -> None:
 
 
 def test_an_answer_about_what_is_not_there_is_a_defect() -> None:
-    with pytest.raises(LookupError):
+    with pytest.raises(LookupError, match=r"cmd_1 .* fnd_1"):
         domain.answer(attempt(), None, Answered(reading=PAID), NOW)
 
 

@@ -127,9 +127,10 @@ def test_a_failed_authentication_is_a_decline() -> None:
     assert said(told) == ["payment_intent_failed"]
 
 
-def test_authentication_wanted_on_session_is_a_decline() -> None:
+def test_authentication_wanted_off_session_is_asked_of_the_employer_and_on_session_it_is_a_decline() -> None:
     trouble = CardTrouble(code="authentication_required")
 
+    assert said(facts.intent_declined(intent(), trouble)) == ["payment_intent_action_required"]
     assert said(facts.intent_declined(intent(states.ACTION_REQUIRED), trouble, on_session=True)) == [
         "payment_intent_failed"
     ]
@@ -293,5 +294,5 @@ def test_the_transfers_are_told_once_stripe_can_say_and_never_taken_back() -> No
 
 
 def test_a_reading_of_one_kind_cannot_tell_of_another() -> None:
-    with pytest.raises(WrongObjectError):
+    with pytest.raises(WrongObjectError, match=r"transfer .* Intent"):
         facts.read(intent(), MADE)

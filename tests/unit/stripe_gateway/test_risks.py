@@ -74,11 +74,12 @@ def test_a_status_that_is_not_known_is_not_guessed() -> None:
         reading(status="something_new")
 
 
-def test_a_dispute_of_another_charge_is_never_taken() -> None:
+@pytest.mark.parametrize("changed", [{"charge": "ch_other"}, {"id": "du_other"}], ids=["charge", "dispute"])
+def test_a_dispute_of_another_charge_and_another_dispute_are_never_taken(changed: dict[str, Any]) -> None:
     first = risks.read(risks.new(reading(), PAYMENT), reading())
 
     with pytest.raises(WrongObjectError):
-        risks.read(first.record, reading(charge="ch_other"))  # type: ignore[arg-type]
+        risks.read(first.record, reading(**changed))  # type: ignore[arg-type]
 
 
 GONE, BACK = moved(-100_000, 1_500), moved(100_000)
@@ -141,7 +142,7 @@ def test_a_review_of_which_only_the_end_is_seen_is_told_as_closed() -> None:
 def test_a_reading_never_tells_of_another_kind_of_thing() -> None:
     review = ReviewReading(review_id="prv_1", open=True, reason="rule")
 
-    with pytest.raises(WrongObjectError):
+    with pytest.raises(WrongObjectError, match=r"review .* Dispute"):
         risks.read(risks.new(reading(), PAYMENT), review)
 
 
@@ -183,6 +184,12 @@ def test_an_alarm_is_raised_once_until_it_was_mended() -> None:
 
 def test_the_sum_that_was_asked_for_is_no_alarm() -> None:
     assert platform_account.wrong_charge(PAYMENT, PAID) is None
-    alarm = platform_account.wrong_charge(intent(charge_minor=1), PAID)
+
+
+def test_another_sum_than_was_asked_for_is_an_alarm_with_both_sums() -> None:
+    alarm = platform_account.wrong_charge(intent(charge_minor=120_000), PAID)
+
     assert alarm is not None
-    assert alarm.code == "charged_another_sum"
+    assert (alarm.code, alarm.about) == ("charged_another_sum", "fnd_1")
+    assert "123720 usd" in alarm.detail
+    assert "120000 was asked for" in alarm.detail
