@@ -258,14 +258,19 @@ class Story:
 
     def save_card(self, number: str) -> dict[str, Any]:
         """Put a card on file, on the page that Stripe hosts: the one that is charged from now on."""
+        known = [card["payment_method_id"] for card in self._cards()]
         page = self.employer.post("/billing/setup-sessions", expect=201)
         self.visitor.save_card(self.employer.link(page["url"]), number)
 
         def look() -> dict[str, Any] | None:
-            cards = self.employer.get("/billing/payment-methods")["data"]
-            return next((card for card in cards if card["last4"] == number[-4:]), None)
+            new = [card for card in self._cards() if card["payment_method_id"] not in known]
+            return next((card for card in new if card["last4"] == number[-4:]), None)
 
         return eventually(look, f"the card ending in {number[-4:]} is on file")
+
+    def _cards(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.employer.get("/billing/payment-methods")["data"]
+        return found
 
     def moved_on(self, milestone_id: str, payout_state: str) -> bool:
         """Whether it reaches this state within a short while; a day's events need a moment to come through."""

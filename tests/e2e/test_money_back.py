@@ -130,7 +130,17 @@ class Funded:
         return found
 
     def books(self) -> dict[str, int]:
+        """The ledger as it is now. What another service showed, the ledger may hear of a moment later: `books_show`."""
         return {account: minor for account, minor in self.story.ledger(self.story.contract_id).items() if minor}
+
+    def books_show(self, **wanted: int) -> None:
+        """The ledger shows these balances, minor units, once all of it has been heard there."""
+
+        def look() -> bool | None:
+            found = self.books()
+            return True if all(found.get(account, 0) == minor for account, minor in wanted.items()) else None
+
+        eventually(look, f"the books show {wanted}")
 
 
 @pytest.fixture
@@ -152,7 +162,8 @@ def test_a_part_then_the_rest_is_given_back(funded: Funded) -> None:
     funded.refunds(state="made", amount_minor=FIRST_MINOR - 20_000)
     funded.shows(status="REFUNDED", funding_state="refunded")
     charge = funded.charge()
-    assert charge["amount_refunded"] == FIRST_MINOR + FIRST_MINOR // 10 == funded.books()["refund_paid"]
+    assert charge["amount_refunded"] == FIRST_MINOR + FIRST_MINOR // 10
+    funded.books_show(refund_paid=FIRST_MINOR + FIRST_MINOR // 10)
     assert len(funded.story.at_stripe(f"/v1/refunds?charge={charge['id']}")["data"]) == 2
 
 
@@ -196,7 +207,7 @@ def test_a_fraud_warning_freezes_until_an_operator_decides(funded: Funded) -> No
     eventually(approved, "the review is open again")
     funded.story.employer.post(f"/milestones/{funded.story.first}/approve")
     funded.shows(status="PAID")
-    assert funded.books()["released"] == -FIRST_MINOR
+    funded.books_show(released=-FIRST_MINOR)
 
 
 @pytest.mark.scenario(65)
@@ -207,7 +218,7 @@ def test_a_dispute_at_the_bank_freezes_takes_and_ends(funded: Funded, outcome: s
     funded.frozen_by("card_dispute")
     shown = funded.shows(status="DISPUTED", funding_state="charged_back")
     assert shown["status"] == "DISPUTED"
-    assert funded.books()["charged_back"] == -FIRST_MINOR
+    funded.books_show(charged_back=-FIRST_MINOR)
     funded.story.operator.post(f"/milestones/{funded.story.first}/refund", {}, 409)
     funded.at_sandbox(f"disputes/{dispute['id']}/decide", {"outcome": outcome})
     funded.frozen_by()
@@ -268,9 +279,7 @@ def test_what_was_transferred_is_refunded_once_an_operator_has_taken_it_back(fun
     funded.story.operator.post(path)
     funded.refunds(state="made")
     funded.shows(status="REFUNDED", funding_state="refunded")
-    books = funded.books()
-    assert "released" not in books
-    assert books["refunded"] == -FIRST_MINOR
+    funded.books_show(released=0, refunded=-FIRST_MINOR)
 
 
 @pytest.mark.scenario(66)
@@ -278,16 +287,11 @@ def test_a_dispute_after_the_payout_is_recovered_and_paid_out_again_when_it_is_w
     payout_id = paid_out(funded)
     dispute = funded.at_sandbox("disputes", {"charge": funded.charge()["id"], "reason": "fraudulent"})
     funded.frozen_by("card_dispute")
-    assert funded.books()["trainer_debts"] == FIRST_MINOR
+    funded.books_show(trainer_debts=FIRST_MINOR)
     funded.story.operator.post(f"/payouts/{payout_id}/reverse", {"reason": "the bank took it back"})
-    eventually(lambda: True if "trainer_debts" not in funded.books() else None, "the debt is made good")
-    assert funded.books()["charged_back"] == -FIRST_MINOR
+    funded.books_show(trainer_debts=0, charged_back=-FIRST_MINOR)
     funded.at_sandbox(f"disputes/{dispute['id']}/decide", {"outcome": "won"})
-    eventually(
-        lambda: True if funded.books().get("transferred") == FIRST_MINOR else None,
-        "it is transferred to the trainer again",
-    )
-    assert funded.books()["released"] == -FIRST_MINOR
+    funded.books_show(transferred=FIRST_MINOR, released=-FIRST_MINOR)
     assert len(funded.story.trainer.get("/payouts")["data"]) == 2
     funded.shows(status="PAID")
 
