@@ -55,8 +55,6 @@ def changed(
     """
     before = known or _opened(fact, posting.posted_at)
     target = before.move(fact.type_name, _KINDS[fact.status])
-    if target is None and before.with_bank_minor == fact.withdrawn_minor - fact.reinstated_minor:
-        return None
     after = replace(
         before,
         withdrawn_minor=max(before.withdrawn_minor, fact.withdrawn_minor),
@@ -68,7 +66,7 @@ def changed(
             fee_minor=fact.fee_minor, evidence_due_at=fact.evidence_due_at,
             is_charge_refundable=fact.is_charge_refundable,
         )  # fmt: skip
-    if known is not None and after == before:
+    if after == before:
         return None
     after = replace(after, changed_at=posting.posted_at)
     fee = ledger.dispute_fee(posting.also("dispute_fee"), after.fee_minor - before.fee_minor)

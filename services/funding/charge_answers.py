@@ -92,10 +92,9 @@ def declined(
         return None
     # A cancelled intent takes no further try: the next one begins with an intent of its own.
     intent_id = None if cancelled else funding.payment_intent_id
-    if funding.state not in states.UNDER_WAY:
-        return Decided(replace(funding, state=target, payment_intent_id=intent_id), ())
-    entries = no_longer_in_flight(funding, answered)
-    funding = replace(funding, state=target, payment_intent_id=intent_id, expires_at=None)
+    was, funding = funding, replace(funding, state=target, payment_intent_id=intent_id, expires_at=None)
+    if was.state not in states.UNDER_WAY:
+        return Decided(funding, ())
     event = said.FundingFailed(
         contract_id=funding.contract_id,
         milestone_id=funding.milestone_id,
@@ -110,7 +109,7 @@ def declined(
         currency=funding.currency,
     )
     attempted = ended(funding, "failed", answered.posted_at, decline)
-    return Decided(funding, () if quiet else (event,), entries, attempted)
+    return Decided(funding, () if quiet else (event,), no_longer_in_flight(was, answered), attempted)
 
 
 def why_canceled(funding: Funding, fact: stripe.PaymentIntentCanceled) -> Decline:

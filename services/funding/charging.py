@@ -26,6 +26,13 @@ TRIES_A_DAY = 4
 TRIES_IN_ALL = 8
 """DOMAIN.md 4, per payment method and milestone; the networks allow no more (STRIPE.md 1.2)."""
 
+_WENT = {
+    states.RELEASED: "paid out",
+    states.REFUNDED: "given back",
+    states.CHARGED_BACK: "taken back by the bank",
+}
+"""Where money went of which nothing is held any more."""
+
 
 def may_fund(milestone: Milestone | None, command: said.FundMilestone) -> Refused | None:
     """Whether this actor may fund this milestone at all."""
@@ -52,10 +59,9 @@ def choose_method(methods: Sequence[PaymentMethod], wanted: str | None, now: dat
     if chosen is None:
         return invalid("unknown_payment_method", f"payment_method_id: there is no payment method {wanted} on file")
     if has_expired(chosen, now):
+        month = f"{chosen.exp_month:02}/{chosen.exp_year}"
         return conflict(
-            "payment_method_expired",
-            f"the card ending in {chosen.last4} expired {chosen.exp_month:02}/{chosen.exp_year}: add another, or name"
-            " one",
+            "payment_method_expired", f"the card ending in {chosen.last4} expired {month}: add another, or name one"
         )
     return chosen
 
@@ -88,9 +94,8 @@ def begin(
     """
     if last is not None and last.state in (*states.UNDER_WAY, states.FUNDED):
         return Unchanged(detail="this milestone is funded, or being funded, already")
-    if last is not None and last.state in states.WITH_MONEY:
-        went = "paid out" if last.state == states.RELEASED else "given back"
-        return conflict("milestone_not_fundable", f"this milestone was funded and {went} already")
+    if last is not None and last.state in _WENT:
+        return conflict("milestone_not_fundable", f"this milestone was funded and {_WENT[last.state]} already")
     if last is not None and last.state == states.SET_ASIDE:
         return conflict(
             "charge_set_aside",

@@ -44,7 +44,7 @@ def made_good(refund: Refund, held_minor: int) -> tuple[Message, ...]:
         case states.MADE | states.BY_HAND:
             return asked, _refunded(refund, held_minor, by_hand=refund.state == states.BY_HAND)
         case states.OWED:
-            return asked, _refund_failed(refund, held_minor, owed=True, code=refund.code or "", message="")
+            return asked, _refund_failed(refund, held_minor, owed=True, code=refund.code or "failed", message="")
         case _:
             return (asked,)
 

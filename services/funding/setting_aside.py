@@ -83,8 +83,8 @@ def given_back(
     if before is not None and before.settled_currency != fact.settled_currency:
         raise ValueError(f"{fact.stripe_refund_id} moved {before.settled_currency} and now {fact.settled_currency}")
     base = before or ConvertedRefund(
-        fact.stripe_refund_id, funding.funding_id, funding.milestone_id, funding.contract_id, "", fact.amount_minor, 0,
-        0, 0, fact.settled_currency, posting.posted_at,
+        fact.stripe_refund_id, funding.funding_id, funding.milestone_id, funding.contract_id, fact.status,
+        fact.amount_minor, 0, 0, 0, fact.settled_currency, posting.posted_at,
     )  # fmt: skip
     after = replace(
         base,

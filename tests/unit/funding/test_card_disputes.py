@@ -183,6 +183,14 @@ def test_an_old_word_with_newer_sums_moves_the_money_and_not_the_dispute() -> No
     assert (case.disputes["du_1"].state, case.disputes["du_1"].status) == ("won", "won")
 
 
+def test_what_left_and_came_back_is_booked_though_the_word_that_tells_it_is_an_old_one() -> None:
+    case = Case()
+    case.hear("won")
+    assert case.hear("under_review", CHARGE, CHARGE) == []
+    assert (case.balance("held"), case.balance("chargeback_paid")) == (-100_000, 0)
+    assert (case.disputes["du_1"].withdrawn_minor, case.disputes["du_1"].reinstated_minor) == (CHARGE, CHARGE)
+
+
 def test_a_lost_one_that_is_appealed_freezes_again_and_may_be_won() -> None:
     case = Case()
     case.hear("needs_response", CHARGE)
@@ -243,6 +251,17 @@ def test_what_was_paid_out_is_a_debt_of_the_trainers_side() -> None:
     assert (taken.charged_back_minor, taken.fees_minor, taken.recovery_minor) == (0, 10_995, 100_000)
     assert (case.balance("trainer_debts"), case.balance("released")) == (100_000, -100_000)
     assert case.funding.state == states.RELEASED
+
+
+@pytest.mark.scenario(66)
+def test_two_disputes_of_a_charge_make_no_greater_debt_than_the_trainer_was_paid() -> None:
+    case = Case("released", released())
+    case.hear("needs_response", 66_597)
+    assert case.balance("trainer_debts") == 60_000
+    taken = case.hear("needs_response", CHARGE, dispute_id="du_2")[1]
+    assert taken.recovery_minor == 40_000
+    assert case.balance("trainer_debts") == 100_000
+    assert case.disputes["du_2"].lost_minor == CHARGE - 40_000 - case.disputes["du_2"].from_fees_minor
 
 
 @pytest.mark.scenario(66)

@@ -1,5 +1,6 @@
 """Every decision about charges, and every refusal."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -114,7 +115,10 @@ def test_a_removed_or_foreign_method_is_not_charged() -> None:
 def test_a_card_that_has_expired_is_refused_before_it_is_charged(month: int, year: int) -> None:
     method = a_method(exp_month=month, exp_year=year)
     for wanted in (None, "pm_1"):
-        assert refusal(charging.choose_method([method], wanted, NOW)) == ("conflict", "payment_method_expired")
+        found = charging.choose_method([method], wanted, NOW)
+        assert isinstance(found, Refused)
+        assert (found.kind, found.code) == ("conflict", "payment_method_expired")
+        assert f"4242 expired {month:02}/{year}" in found.detail
 
 
 def test_a_card_is_good_until_the_end_of_its_month() -> None:
@@ -238,15 +242,27 @@ def test_asking_again_for_what_is_under_way_or_done_changes_nothing(state: str) 
     assert isinstance(begin(a_funding(state)), Unchanged)
 
 
-def test_a_milestone_is_paid_out_once() -> None:
-    for state in ("released", "refunded", "charged_back"):
-        assert refusal(begin(a_funding(state))) == ("conflict", "milestone_not_fundable")
+@pytest.mark.parametrize(
+    ("state", "went"),
+    [("released", "paid out"), ("refunded", "given back"), ("charged_back", "taken back by the bank")],
+)
+def test_a_milestone_is_funded_once_wherever_its_money_went(state: str, went: str) -> None:
+    found = begin(a_funding(state))
+    assert refusal(found) == ("conflict", "milestone_not_fundable")
+    assert went in found.detail
+
+
+def test_that_a_milestone_is_added_begins_no_second_try() -> None:
+    added = "contracts.milestone_added.v1"
+    found = charging.begin(a_milestone(), a_funding("failed"), a_method(), FEES, added, "fnd_new", a_posting())
+    assert refusal(found) == ("conflict", "milestone_not_fundable")
 
 
 @pytest.mark.parametrize(("amount_minor", "fits"), [(MAXIMUM_MINOR - 10_995, True), (MAXIMUM_MINOR - 10_994, False)])
 def test_the_charge_with_its_fees_must_not_be_too_large(amount_minor: int, fits: bool) -> None:
     found = begin(None, milestone=a_milestone(amount_minor=amount_minor))
     assert isinstance(found, records.Decided) == fits
+    assert fits or refusal(found) == ("invalid", "amount_too_large")
 
 
 @pytest.mark.parametrize("state", ["funded", "released", "refunded", "charged_back", "processing", "action_required"])
@@ -324,6 +340,15 @@ def test_a_decline_says_why_and_takes_the_charge_out_of_flight() -> None:
     assert made.attempt is not None
     assert (made.attempt.outcome, made.attempt.payment_method_id) == ("failed", "pm_1")
     assert made.funding.payment_intent_id == "pi_1"
+
+
+def test_an_intent_that_is_cancelled_after_its_decline_is_forgotten_and_nothing_is_told_twice() -> None:
+    before = a_funding("failed", attempt=2)
+    trigger = stripe.PaymentIntentCanceled.type_name
+    args: Any = (before, trigger, 2, INSUFFICIENT, a_posting("charge_answered"))
+    made = decided(charge_answers.declined(*args, cancelled=True))
+    assert made == records.Decided(replace(before, payment_intent_id=None), ())
+    assert isinstance(decided(begin(made.funding)).said[1], stripe.CreatePaymentIntent)
 
 
 def test_stale_answers_of_an_earlier_attempt_are_ignored() -> None:

@@ -247,6 +247,19 @@ def test_the_fundings_of_a_milestone_are_its_own() -> None:
         (lambda: [*held(), *ledger.refund_requested(a_posting(), 100_000, 0)], states.REFUNDED),
         (lambda: [*held(), *ledger.funds_withdrawn(a_posting(), ledger.Taken(100_000, 0, 0, 0))], states.CHARGED_BACK),
         (lambda: [*held(), *ledger.funds_released(a_posting(), 99_999)], states.FUNDED),
+        # A single minor unit says it.
+        (
+            lambda: [*held(), *ledger.funds_released(a_posting(), 1), *ledger.refund_requested(a_posting(), 99_999, 0)],
+            states.RELEASED,
+        ),
+        (
+            lambda: [
+                *held(),
+                *ledger.funds_withdrawn(a_posting(), ledger.Taken(1, 0, 0, 0)),
+                *ledger.refund_requested(a_posting(), 99_999, 0),
+            ],
+            states.CHARGED_BACK,
+        ),
     ],
 )
 def test_where_the_money_is_says_the_state(entries: Any, state: str) -> None:

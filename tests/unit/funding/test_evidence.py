@@ -184,7 +184,10 @@ def test_the_bank_is_told_who_approved_what_and_what_was_refunded_of_this_charge
 
 
 def test_without_refunds_approvals_and_words_of_the_operator_only_the_charge_is_told() -> None:
-    call = texts(answer(a_dispute(), a_payment(approvals=()), statement=None))
+    found = answer(a_dispute(), a_payment(approvals=()), statement=None)
+    call, told = texts(found), found.said[0]
+    assert isinstance(told, said.DisputeEvidenceGiven)
+    assert told.statement == ""
     assert (call.service_date, call.refund_refusal_explanation) == ("", "")
     assert len(call.uncategorized_text.splitlines()) == 1
 

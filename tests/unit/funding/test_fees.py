@@ -1,11 +1,13 @@
 """What is charged on top of a milestone."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-from services.funding.fees import FeeRule, fees_for, load_rules
+from services.funding.fees import FeeRule, fees_for, fees_returned_minor, load_rules
 from tests.unit.funding.builders import NOW, RULES
 
 
@@ -34,6 +36,17 @@ def test_a_currency_that_is_not_named_pays_no_initiation_fee(currency: str) -> N
     assert fees_for(RULES, NOW, 10_000, currency, first=True).initiation_minor == 0
 
 
+@pytest.fixture(params=["UTC", "Etc/GMT-14", "Etc/GMT+12"])
+def _of_any_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine's time is that of UTC, or of where a day begins first or last."""
+    with monkeypatch.context() as machine:
+        machine.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_of_any_zone")
 @pytest.mark.parametrize(
     ("now", "rule"),
     [
@@ -50,6 +63,35 @@ def test_a_rule_holds_from_its_day_in_utc(now: datetime, rule: str) -> None:
 def test_before_the_first_rule_nothing_can_be_charged() -> None:
     with pytest.raises(ValueError, match="no fee rule holds on 2025-12-31"):
         fees_for(RULES, datetime(2025, 12, 31, tzinfo=UTC), 10_000, "usd", first=True)
+
+
+# -- what goes back ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("currency", "step", "refunded_minor", "fee_minor"),
+    [("usd", 1, 4, 0), ("usd", 1, 5, 1), ("usd", 1, 14, 1), ("usd", 1, 15, 2), ("kwd", 10, 4, 0), ("kwd", 10, 5, 1)],
+)
+def test_what_goes_back_is_rounded_half_up_as_fees_are(
+    currency: str, step: int, refunded_minor: int, fee_minor: int
+) -> None:
+    charged = (1_000 * step, 100 * step, 0)
+    found = fees_returned_minor(RULES, RULES[0].id, charged, refunded_minor * step, currency)
+    assert found == fee_minor * step
+
+
+@pytest.mark.parametrize(("rule", "fee_minor"), [("kind", 100), ("harsh", 0), ("half", 50), ("forgotten", 50)])
+def test_what_goes_back_is_by_the_rule_of_the_charge_and_where_that_is_gone_by_the_newest(
+    rule: str, fee_minor: int
+) -> None:
+    rules = [
+        FeeRule(name, date(2026, month, 1), 1_000, {}, basis_points)
+        for month, (name, basis_points) in enumerate({"kind": 10_000, "harsh": 0, "half": 5_000}.items(), start=1)
+    ]
+    assert fees_returned_minor(rules, rule, (1_000, 100, 0), 1_000, "usd") == fee_minor
+
+
+# -- the data ------------------------------------------------------------------------------------------------
 
 
 def test_rules_are_read_oldest_first_whatever_their_order(tmp_path: Path) -> None:

@@ -50,6 +50,13 @@ def test_whatever_froze_it_nothing_is_released(cause: str) -> None:
     assert cause in refused.reason
 
 
+def test_a_release_that_is_refused_names_all_that_froze_the_money() -> None:
+    hold = [a_freeze("review"), a_freeze("operator"), a_freeze("review", "x_2"), a_freeze("card_inquiry")]
+    refused = releasing.release(a_funding("funded"), held(), hold, approved(1), a_posting())
+    assert isinstance(refused, said.ReleaseRefused)
+    assert "(card_inquiry, operator, review)" in refused.reason
+
+
 def test_a_freeze_that_was_lifted_stops_nothing() -> None:
     frozen = [a_freeze(lifted_at=NOW)]
     assert isinstance(releasing.release(a_funding("funded"), held(), frozen, approved(1), a_posting()), Decided)
@@ -60,17 +67,17 @@ def test_the_same_reason_freezes_once_and_another_beside_it() -> None:
     first = freezes.freeze([], *args)
     (event,) = first.said
     assert isinstance(event, said.FundsFrozen)
-    assert (event.cause, event.about, event.held_minor) == ("review", "prv_1", 5)
+    assert (event.cause, event.about, event.held_minor, event.reason) == ("review", "prv_1", 5, "why")
     assert freezes.freeze(first.freezes, *args) == Moved()
     assert freezes.freeze([a_freeze("review", "prv_1", lifted_at=NOW)], *args).said
 
 
 def test_lifting_one_says_whether_another_holds_on() -> None:
     both = [a_freeze("review"), a_freeze("operator")]
-    made = freezes.lift(both, [("review", "x_1")], "", 5, NOW)
+    made = freezes.lift(both, [("review", "x_1")], "It was approved.", 5, NOW)
     (event,) = made.said
     assert isinstance(event, said.FundsUnfrozen)
-    assert event.still_frozen
+    assert (event.still_frozen, event.reason) == (True, "It was approved.")
     rest = freezes.after(both, made)
     assert [f.cause for f in freezes.holding(rest)] == ["operator"]
     (last,) = freezes.lift(rest, [("operator", "x_1")], "", 5, NOW).said
@@ -104,6 +111,13 @@ def test_an_operator_lifts_what_is_not_decided_elsewhere(cause: str) -> None:
         assert found.code == "not_an_operators_freeze"
     else:
         assert isinstance(found, Moved)
+
+
+def test_what_an_operator_may_not_lift_is_named() -> None:
+    hold = [a_freeze("party_dispute"), a_freeze("card_dispute"), a_freeze("card_dispute", "x_2")]
+    found = freezes.unfreeze_by_operator(hold, asked(said.UnfreezeFunds), 5, NOW)
+    assert isinstance(found, Refused)
+    assert "by card_dispute, party_dispute:" in found.detail
 
 
 def test_what_is_not_frozen_needs_no_lifting() -> None:

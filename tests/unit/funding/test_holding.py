@@ -11,6 +11,7 @@ from schemas.funding import BY_HOLD_LIMIT, HoldLimitNear, RefundMilestone
 from services.funding import holding
 from services.funding.holding import Checked, HoldLimit, HoldPolicy
 from services.funding.settings import FundingSettings
+from services.runtime.clock import CLOCKS_APART
 from tests.unit.funding.builders import NOW, a_fact
 
 DAY = timedelta(days=1)
@@ -79,7 +80,7 @@ def _moments(policy: HoldPolicy, late: timedelta = timedelta(0)) -> list[timedel
         at = checked.again
 
 
-@pytest.mark.parametrize("late", [timedelta(0), timedelta(seconds=-20), timedelta(hours=3)])
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(seconds=-20), -CLOCKS_APART, timedelta(hours=3)])
 def test_the_moments_are_those_of_the_settings_then_each_day(late: timedelta) -> None:
     *looks, after = _moments(POLICY, late)
     assert looks == [30 * DAY, 14 * DAY, 7 * DAY, 3 * DAY, 2 * DAY, timedelta(0)]
@@ -105,13 +106,22 @@ def test_what_is_held_is_warned_about_and_near_the_end_an_operator_must_decide(b
     assert checked.limit.decide_since == (now if decides else None)
 
 
+@pytest.mark.parametrize(("before", "decides"), [(30, False), (3, False), (2, True)])
+def test_what_is_due_is_said_by_a_clock_that_is_as_far_behind_as_clocks_may_be(before: int, decides: bool) -> None:
+    now = UNTIL - before * DAY - CLOCKS_APART
+    checked = _check(now)
+    assert _near(checked).operator_decides == decides
+    assert checked is not None
+    assert checked.limit.decide_since == (now if decides else None)
+
+
 def test_since_when_an_operator_must_decide_does_not_move() -> None:
     checked = _check(UNTIL - DAY, decide_since=UNTIL - 2 * DAY)
     assert checked is not None
     assert checked.limit.decide_since == UNTIL - 2 * DAY
 
 
-@pytest.mark.parametrize("now", [UNTIL - timedelta(seconds=30), UNTIL, UNTIL + 50 * DAY])
+@pytest.mark.parametrize("now", [UNTIL - CLOCKS_APART, UNTIL, UNTIL + 50 * DAY])
 def test_at_the_limit_the_rule_refunds_all_that_is_still_held(now: datetime) -> None:
     checked = _check(now)
     assert checked is not None

@@ -61,10 +61,10 @@ class Paid(Case):
         found = platform_refunds.request(self.money, hold, to_give(amount_minor), refund_id, RULES, posting)
         return self.apply(found) if isinstance(found, Moved) else found
 
-    def stripe_says(self, status: str, out: int = 0, back: int = 0) -> list[Any]:
+    def stripe_says(self, status: str, out: int = 0, back: int = 0, why: str = "expired_or_canceled_card") -> list[Any]:
         fact = a_fact("stripe.refund_changed", refund_id="rfd_1", stripe_refund_id="re_1", status=status,
-                      debited_minor=out, returned_minor=back, failure_reason="expired_or_canceled_card"
-                      if status == "failed" else "", pending_reason="")  # fmt: skip
+                      debited_minor=out, returned_minor=back, failure_reason=why if status == "failed" else "",
+                      pending_reason="")  # fmt: skip
         return self.apply(refunds.changed(self.rows["rfd_1"], self.money.held_minor, fact, self.posting()))
 
     def sums(self, *accounts: Any) -> tuple[int, ...]:
@@ -207,6 +207,21 @@ def test_one_that_stripe_refuses_costs_nothing() -> None:
     assert (case.rows["rfd_1"].state, case.rows["rfd_1"].code) == ("refused", "charge_already_refunded")
 
 
+def test_one_that_stripe_makes_after_refusing_it_is_the_platforms_loss_once() -> None:
+    case = Paid()
+    before = case.sums("platform_losses", "platform_refunds", "refunded", "refund_paid", "stripe_balance")
+    case.ask(40_000)
+    case.apply(refunds.refused(case.rows["rfd_1"], case.money, "charge_already_refunded", "no", case.posting()))
+    fact = a_fact("stripe.refund_changed", refund_id="rfd_1", stripe_refund_id="re_1", status="succeeded",
+                  amount_minor=44_000, debited_minor=44_000, returned_minor=0)  # fmt: skip
+    refused = case.rows["rfd_1"]
+    assert case.apply(refunds.made_at_stripe(refused, case.money, fact, refused, case.posting())) == []
+    after = case.sums("platform_losses", "platform_refunds", "refunded", "refund_paid", "stripe_balance")
+    assert [now - then for then, now in zip(before, after, strict=True)] == [44_000, 0, 0, 0, -44_000]
+    row = case.rows["rfd_1"]
+    assert (row.state, row.amount_minor, row.fees_minor, row.lost_minor, row.owed_minor) == ("made", 0, 0, 0, 0)
+
+
 # -- what the trainer makes good -------------------------------------------------------------------------------
 
 
@@ -254,14 +269,25 @@ def test_the_banks_debt_is_made_good_before_the_platforms_loss() -> None:
     assert case.sums("trainer_debts", "platform_refunds", "held") == (0, -30_000, 0)
 
 
-@pytest.mark.parametrize(("status", "told"), [("pending", []), ("failed", [said.RefundFailed])])
-def test_what_is_so_of_the_refund_is_told_of_the_part_that_was_made_good(status: str, told: list[type]) -> None:
+def test_a_refund_that_is_on_its_way_is_only_told_as_asked_for_once_it_is_made_good() -> None:
     case = Paid()
     case.ask(40_000)
-    case.stripe_says(status, 44_000 if status == "failed" else 0, 44_000 if status == "failed" else 0)
-    _, asked, *rest = case.reverse(30_000)
-    assert (asked.amount_minor, [type(event) for event in rest]) == (30_000, told)
-    assert all((event.owed, event.code) == (True, "expired_or_canceled_card") for event in rest)
+    case.stripe_says("pending")
+    _, asked = case.reverse(30_000)
+    assert isinstance(asked, said.RefundRequested)
+    assert asked.amount_minor == 30_000
+
+
+@pytest.mark.parametrize("reason", ["expired_or_canceled_card", ""])
+def test_a_refund_that_failed_is_told_as_that_of_the_part_that_was_made_good(reason: str) -> None:
+    case = Paid()
+    case.ask(40_000)
+    (first,) = case.stripe_says("failed", 44_000, 44_000, reason)
+    _, asked, failed = case.reverse(30_000)
+    assert (asked.amount_minor, failed.amount_minor) == (30_000, 30_000)
+    assert isinstance(failed, said.RefundFailed)
+    assert (failed.owed, failed.code, failed.reason) == (True, reason or "failed", first.reason)
+    assert first.code == failed.code
 
 
 def test_of_a_refund_that_was_made_good_in_part_both_parts_are_told_when_it_is_made() -> None:

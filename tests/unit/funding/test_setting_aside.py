@@ -1,6 +1,8 @@
 """Charges that Stripe converted."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -45,6 +47,14 @@ def test_what_came_is_booked_in_what_it_is_now_and_nothing_is_held(state: str) -
     assert (made.funding.state, made.funding.charge_id, made.funding.payment_intent_id) == ("set_aside", "ch_1", "pi_1")
 
 
+def test_what_became_of_a_converted_charge_is_kept_whole() -> None:
+    before = a_funding("action_required", attempt=3, expires_at=NOW)
+    fact = FACT.model_copy(update={"payment_intent_id": "pi_2", "charge_id": "ch_2"})
+    made = decided(setting_aside.set_aside(before, fact, a_posting("charge_answered"), a_posting("charge_set_aside")))
+    kept = replace(before, state="set_aside", payment_intent_id="pi_2", charge_id="ch_2", expires_at=None)
+    assert made.funding == kept
+
+
 def test_money_that_comes_late_was_not_in_flight_any_more() -> None:
     made = decided(put_aside(a_funding("failed")))
     assert {entry.account for entry in made.entries} == {"stripe_balance", "stripe_fees", "set_aside"}
@@ -79,11 +89,13 @@ def word(status: str = "succeeded", **changed: Any) -> stripe.ConvertedRefundCha
 
 
 def given(
-    fact: stripe.ConvertedRefundChanged, owed_minor: int = 102_115, known: Sequence[ConvertedRefund] = ()
+    fact: stripe.ConvertedRefundChanged,
+    owed_minor: int = 102_115,
+    known: Sequence[ConvertedRefund] = (),
+    at: datetime = NOW,
 ) -> Given:
-    found = setting_aside.given_back(
-        a_funding("set_aside"), known, owed_minor, fact, a_posting("set_aside_refunded", currency="usd")
-    )
+    posting = a_posting("set_aside_refunded", currency="usd", posted_at=at)
+    found = setting_aside.given_back(a_funding("set_aside"), known, owed_minor, fact, posting)
     assert found is not None
     assert {entry.currency for entry in found.entries} <= {"eur"}  # whatever the posting's frame says
     return found
@@ -107,15 +119,27 @@ def test_a_refund_of_the_whole_pays_all_whatever_the_rate_made_of_it(debited_min
     }
 
 
-def test_a_part_pays_what_left_and_the_rest_pays_the_rest() -> None:
+@pytest.mark.parametrize("debited_minor", [57_000, 55_000])
+def test_a_part_pays_what_left_and_the_rest_pays_the_rest_whatever_it_cost(debited_minor: int) -> None:
     first = given(word(amount_minor=50_000, debited_minor=46_000))
     assert movements(first.entries) == [("set_aside", 46_000), ("stripe_balance", -46_000)]
-    rest = given(word(stripe_refund_id="re_2", amount_minor=60_995, debited_minor=57_000), 56_115, [first.refund])
-    assert movements(rest.entries) == [("set_aside", 56_115), ("platform_losses", 885), ("stripe_balance", -57_000)]
+    rest = given(
+        word(stripe_refund_id="re_2", amount_minor=60_995, debited_minor=debited_minor), 56_115, [first.refund]
+    )
+    assert movements(rest.entries) == [
+        ("set_aside", 56_115), ("platform_losses", debited_minor - 56_115), ("stripe_balance", -debited_minor),
+    ]  # fmt: skip
+
+
+def test_a_part_that_was_on_its_way_is_not_counted_twice_once_it_leaves() -> None:
+    on_its_way = given(word("pending", amount_minor=60_000, debited_minor=0)).refund
+    made = given(word(amount_minor=60_000, debited_minor=55_000), 102_115, [on_its_way])
+    assert movements(made.entries) == [("set_aside", 55_000), ("stripe_balance", -55_000)]
 
 
 def test_a_part_that_failed_does_not_make_the_next_one_the_rest() -> None:
     failed = given(word("failed", amount_minor=50_000, debited_minor=46_000, returned_minor=46_000)).refund
+    assert failed.paid_minor == 0
     other = given(word(stripe_refund_id="re_2", amount_minor=60_995, debited_minor=57_000), 102_115, [failed])
     assert movements(other.entries) == [("set_aside", 57_000), ("stripe_balance", -57_000)]
 
@@ -125,6 +149,22 @@ def test_what_fails_later_is_owed_again() -> None:
     back = given(word("failed", debited_minor=103_000, returned_minor=103_000), 0, [made])
     assert movements(back.entries) == [("stripe_balance", 103_000), ("set_aside", -102_115), ("platform_losses", -885)]
     assert back.refund.paid_minor == 0
+
+
+def test_what_left_and_came_back_before_it_is_heard_of_is_booked_both_ways() -> None:
+    made = given(word("failed", debited_minor=103_000, returned_minor=103_000))
+    assert movements(made.entries) == [
+        ("set_aside", 102_115), ("platform_losses", 885), ("stripe_balance", -103_000),
+        ("stripe_balance", 103_000), ("set_aside", -102_115), ("platform_losses", -885),
+    ]  # fmt: skip
+
+
+def test_what_came_back_does_so_once_though_its_end_is_told_later_and_the_time_of_that_is_kept() -> None:
+    back = given(word("pending", debited_minor=103_000, returned_minor=103_000)).refund
+    later = NOW + timedelta(hours=1)
+    over = given(word("failed", debited_minor=103_000, returned_minor=103_000), 102_115, [back], later)
+    assert list(over.entries) == []
+    assert over.refund == replace(back, status="failed", changed_at=later)
 
 
 def test_a_status_alone_moves_nothing_and_the_same_word_again_is_known() -> None:

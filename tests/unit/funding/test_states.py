@@ -74,6 +74,14 @@ def test_asking_moves_along_an_edge_or_is_answered(state: str) -> None:
         assert (decision.funding.state, decision.said[0].type_name) == (edge.target, edge.emits)
 
 
+@pytest.mark.parametrize("state", ALL)
+def test_a_milestone_is_funded_anew_where_nothing_came_of_its_last_funding_and_nowhere_else(state: str) -> None:
+    last = None if state == states.NONE else a_funding(state)
+    trigger = "funding.fund_milestone.v1"
+    decision = charging.begin(a_milestone(), last, a_method(), FEES, trigger, "fnd_2", a_posting())
+    assert isinstance(decision, Decided) == (last is None or state in states.OVER)
+
+
 @pytest.mark.parametrize("trigger", ASKING)
 def test_both_ways_of_asking_begin_a_first_charge(trigger: str) -> None:
     decision = charging.begin(a_milestone(), None, a_method(), FEES, trigger, "fnd_1", a_posting())
