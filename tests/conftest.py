@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.local.platform import ExternalBacking
 from tests.platform import containers
@@ -11,6 +12,9 @@ from tests.platform.backing import Backing
 from tests.platform.local import local_backing
 from tests.platform.running import RunningPlatform
 from tests.platform.running import running_platform as start_platform
+
+settings.register_profile("tranche", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tranche")  # how long an example takes is the machine's affair: timings decide no test
 
 _MARKERS = {"platform": "integration", "running_platform": "e2e"}
 """What a test is when it uses the fixture: it need not say so itself."""

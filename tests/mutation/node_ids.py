@@ -7,8 +7,13 @@ enough here: hypothesis need not look for the smallest example, nor remember it.
 import pytest
 from hypothesis import Phase, settings
 
-settings.register_profile("mutation", derandomize=True, database=None, phases=(Phase.explicit, Phase.generate))
-settings.load_profile("mutation")
+
+def pytest_configure() -> None:
+    """After the conftest has chosen its profile, before a test module is imported."""
+    settings.register_profile(
+        "mutation", settings(), derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
+    )
+    settings.load_profile("mutation")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -121,7 +121,7 @@ def _stored(connection: Connection, things: list[Thing]) -> list[Thing]:
     return sorted(found, key=lambda thing: thing.id)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(drawn=st.lists(_things, min_size=1, max_size=5))
 def test_new_rows_are_stored_as_they_are(connection: Connection, drawn: list[Thing]) -> None:
     things = _named(drawn)
@@ -129,7 +129,7 @@ def test_new_rows_are_stored_as_they_are(connection: Connection, drawn: list[Thi
     assert _stored(connection, things) == things
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pairs=st.lists(st.tuples(_things, _things), min_size=1, max_size=5))
 def test_changed_rows_are_stored_as_they_are(connection: Connection, pairs: list[tuple[Thing, Thing]]) -> None:
     before = _named([old for old, _ in pairs])
@@ -139,7 +139,7 @@ def test_changed_rows_are_stored_as_they_are(connection: Connection, pairs: list
     assert _stored(connection, before) == after
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(words=st.lists(_words, unique=True, min_size=1, max_size=5))
 def test_rows_are_found_by_any_text(connection: Connection, words: list[str]) -> None:
     things = _named([replace(PLAIN, words=text) for text in words])
@@ -149,7 +149,7 @@ def test_rows_are_found_by_any_text(connection: Connection, words: list[str]) ->
     assert found == set(words)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(words=st.lists(_words, max_size=6), numbers=st.lists(_values["big"], max_size=6))
 def test_array_literals_are_what_was_given(connection: Connection, words: list[str], numbers: list[int]) -> None:
     row = connection.execute("SELECT %s::text[], %s::bigint[]", (text_array(words), bigint_array(numbers))).fetchone()
