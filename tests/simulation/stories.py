@@ -40,9 +40,12 @@ class Contract:
 
     def held_minor(self) -> int | None:
         """By the ledger; None: nothing was ever held."""
-        entries = self.world.databases[FUNDING.name].table("ledger_entries", milestone_id=self.milestone)
-        held = [entry.amount_minor for entry in entries if entry.account == "held"]
+        held = self._booked("held")
         return -sum(held) if held else None
+
+    def _booked(self, account: str) -> list[int]:
+        entries = self.world.databases[FUNDING.name].table("ledger_entries", milestone_id=self.milestone)
+        return [entry.amount_minor for entry in entries if entry.account == account]
 
     def _part(self) -> dict[str, object]:
         """All of it, or a third of what it was."""
@@ -113,6 +116,38 @@ class Contract:
                 )
                 self.people.ask(PAYOUTS, command, _OPERATOR)
 
+    def give_from_platform(self) -> None:
+        """An operator gives the employer what the trainer has, at its own loss; perhaps it is made good later."""
+        self.people.until(lambda: self._booked("transferred"), 30.0)
+        command = funding.RefundFromPlatform(**self.about, **self._part(), actor=_OPERATOR, reason="A complaint")
+        self.people.ask(FUNDING, command, _OPERATOR)
+        if self.chance.random() < 0.5:
+            self.people.think()
+            self.take_back()
+
+    def give_up(self) -> None:
+        """An operator gives up a payout that waits for long, perhaps at the very moment when the account is ready."""
+        database = self.world.databases[PAYOUTS.name]
+
+        def waiting() -> list[str]:
+            of_it = database.table("payouts", milestone_id=self.milestone)
+            return [payout.payout_id for payout in of_it if payout.overdue]
+
+        self.people.until(waiting, 120.0)
+        for payout_id in waiting():
+            command = payouts.GiveUpPayout(contract_id=self.id, payout_id=payout_id, actor=_OPERATOR, reason="Too long")
+            self.people.ask(PAYOUTS, command, _OPERATOR)
+
+    def answer_the_bank(self) -> None:
+        """An operator gives evidence where the bank asks for it."""
+        database = self.world.databases[FUNDING.name]
+        self.people.until(lambda: database.table("card_disputes", milestone_id=self.milestone), 30.0)
+        for dispute in database.table("card_disputes", milestone_id=self.milestone):
+            command = funding.SubmitDisputeEvidence(
+                **self.about, actor=_OPERATOR, dispute_id=dispute.dispute_id, statement="It was delivered"
+            )
+            self.people.ask(FUNDING, command, _OPERATOR)
+
     def watch(self) -> None:
         """Wait a while for the ledger to move."""
         before = self.held_minor()
@@ -126,7 +161,8 @@ def a_milestone(people: People, number: int) -> None:
     if account_first:
         people.open_account(contract.trainer_id)
     declines = chance.random() < 0.25
-    good = chance.choice(DISPUTED_CARDS if chance.random() < 0.15 else GOOD_CARDS)
+    disputed = chance.random() < 0.15
+    good = chance.choice(DISPUTED_CARDS if disputed else GOOD_CARDS)
     people.save_card(contract.employer_id, DECLINING_CARD if declines else good)
     contract.hire(fund=chance.random() < 0.5)
     people.think()
@@ -141,10 +177,25 @@ def a_milestone(people: People, number: int) -> None:
         people.think()
         _one_of(chance.random(), contract)
         contract.watch()
+    if disputed and chance.random() < 0.5:
+        contract.answer_the_bank()
     if not account_first:
-        people.open_account(contract.trainer_id)
+        _account_comes_late(contract)
     if chance.random() < 0.15:
         contract.take_back()
+    if chance.random() < 0.15:
+        contract.give_from_platform()
+
+
+def _account_comes_late(contract: Contract) -> None:
+    """What was released waits for it; an operator may lose patience before, or at the same moment."""
+    people, chance = contract.people, contract.chance
+    if chance.random() < 0.5:
+        contract.give_up()
+        people.think()
+        if chance.random() < 0.5:
+            contract.approve()
+    people.open_account(contract.trainer_id)
 
 
 def an_auditor(people: People, times: int) -> None:

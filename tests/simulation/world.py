@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -18,6 +18,7 @@ from schemas.envelope import Envelope, write_headers
 from services.approvals.service import SERVICE as APPROVALS
 from services.contracts.service import SERVICE as CONTRACTS
 from services.funding.service import SERVICE as FUNDING
+from services.payouts import handlers as payouts_handlers
 from services.payouts.service import SERVICE as PAYOUTS
 from services.runtime import relay
 from services.runtime.ids import IdSource
@@ -43,6 +44,10 @@ _SETTINGS = Settings(poll_timeout_s=1e9)
 _TIMER_POLL_S = 20.0
 _GUARD_S = 20.0
 """Guards against lost notifications are long here: nothing loses them, and each costs steps."""
+
+
+_PATIENCE = replace(payouts_handlers._PATIENCE, overdue_after=timedelta(seconds=90))
+"""An operator is asked about a held payout within the story, where the product waits for a month."""
 
 
 class Stop:
@@ -377,6 +382,7 @@ def simulated(seed: int) -> Iterator[None]:
             mock.patch.object(inbox, "_GUARD_S", _GUARD_S),
             mock.patch.object(relay, "_ASIDE_S", _GUARD_S),
             mock.patch.object(janitor, "_ROUND_S", _GUARD_S),
+            mock.patch.object(payouts_handlers, "_PATIENCE", _PATIENCE),
         ):
             yield
     finally:
