@@ -69,8 +69,10 @@ class Kafka:
         return Producer({**self._address, **settings})
 
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        if not (names := list(topics)):
+            return {}
         admin = AdminClient({**self._address})
-        asked = admin.describe_topics(TopicCollection(list(topics)), request_timeout=self._timeout_s)
+        asked = admin.describe_topics(TopicCollection(names), request_timeout=self._timeout_s)
         found = {}
         for name, future in asked.items():
             try:

@@ -85,10 +85,11 @@ class Relay(threading.Thread):
     def compare(self) -> None:
         """Whether the log has all that Kafka holds of it; waits for a broker or a database that is away.
 
-        Raises LogAheadError.
+        Raises LogAheadError, and TopicMissingError when one of its topics does not exist.
         """
         while not self._stopping.is_set():
             try:
+                self._broker.topic_ids({topic for topic, _ in self._own_places()})
                 with self._open_log() as log:
                     self._written(log, log.cursor(self._service))
             except (psycopg.OperationalError, KafkaException) as error:
@@ -140,16 +141,19 @@ class Relay(threading.Thread):
 
         All lines beyond it, not one chunk: the database may have lost several moves of the cursor in a crash.
         """
-        partitions = {(topic, lane_of(key)) for topic, key in log.places_after(cursor)}
-        partitions |= {
+        partitions = {(topic, lane_of(key)) for topic, key in log.places_after(cursor)} | self._own_places()
+        written = last_numbers(self._broker, self._service, partitions)
+        self._compare(log, written)
+        return {partition: number for partition, (number, _) in written.items()}
+
+    def _own_places(self) -> set[Partition]:
+        """The partitions of the topics that its events go to."""
+        return {
             (topic.name, partition)
             for topic in TOPICS
             if self._service in topic.producers and topic.name.endswith(".events")
             for partition in range(topic.partitions)
         }
-        written = last_numbers(self._broker, self._service, partitions)
-        self._compare(log, written)
-        return {partition: number for partition, (number, _) in written.items()}
 
     def _compare(self, log: Log, written: dict[Partition, tuple[int, str]]) -> None:
         """Whether what Kafka holds is what the log holds. Raises LogAheadError."""

@@ -23,7 +23,7 @@ from services.runtime.database import migrate, open_engine
 from services.runtime.handlers import Handlers
 from services.runtime.http import Gate, build_app
 from services.runtime.ids import IdSource
-from services.runtime.kafka import Kafka
+from services.runtime.kafka import Kafka, TopicMissingError
 from services.runtime.postgres import Postgres, open_log
 from services.runtime.processor import Processor
 from services.runtime.relay import LogAheadError, Relay
@@ -73,9 +73,6 @@ class Service:
     folder: Path
     settings: Callable[[], Settings] = Settings
     parts: Callable[[Runtime], Sequence[Part]] = lambda runtime: ()
-    compares_first: bool = False
-    """Of a service that acts outside of its database: before it takes or asks anything, its log is compared with the
-    topics. A database that was restored from a backup would have it do once more what it has done."""
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT: drain, flush, leave the group. Exits with 1 when a part failed."""
@@ -108,11 +105,14 @@ class Service:
         app.state.parts = own
         for router in self.routes:
             app.include_router(router)
-        if self.compares_first:
-            try:
-                relay.compare()
-            except LogAheadError as error:
-                sys.exit(f"{self.name} does not start: {error} `tranche recover {self.name}` brings it there.")
+        # Before anything is taken, answered or asked: on a database that was restored from a backup it would be done
+        # once more, and what is answered there is lost when the database is brought forward.
+        try:
+            relay.compare()
+        except LogAheadError as error:
+            sys.exit(f"{self.name} does not start: {error} `tranche recover {self.name}` brings it there.")
+        except TopicMissingError as error:
+            sys.exit(f"{self.name} does not start: {error}")
         # The worker is stopped first and the relay last, so that everything decided is published.
         live(settings, app_server(app, settings), [worker, *own, timers, relay])
         engine.dispose()

@@ -28,7 +28,6 @@ SERVICE = Service(
     folder=Path(__file__).parent,
     settings=GatewaySettings,
     parts=_parts,
-    compares_first=True,
 )
 
 

@@ -61,6 +61,8 @@ def test_the_story_ends_the_same_after_a_restore_of_an_hour_ago(
         if step.name == "approve":
             running_platform.clock.advance(timedelta(hours=1))
             _lose_and_restore(running_platform, service)
+            with pytest.raises(LocalError):
+                running_platform.start(service)  # it does not begin
             try:
                 recovered = _recover(running_platform, service)
             finally:
