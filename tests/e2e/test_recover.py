@@ -61,7 +61,7 @@ def test_the_story_ends_the_same_after_a_restore_of_an_hour_ago(
         if step.name == "approve":
             running_platform.clock.advance(timedelta(hours=1))
             _lose_and_restore(running_platform, service)
-            with pytest.raises(LocalError):
+            with pytest.raises(LocalError, match="older than the topics"):
                 running_platform.start(service)  # it does not begin
             try:
                 recovered = _recover(running_platform, service)
@@ -108,7 +108,7 @@ def test_what_stripe_did_and_nobody_heard_of_is_found_and_not_done_again_after_a
     _lose_and_restore(running_platform, GATEWAY)
     running_platform.clock.advance(timedelta(hours=25))
     _sandbox(running_platform, "DELETE", "faults")
-    with pytest.raises(LocalError):
+    with pytest.raises(LocalError, match="older than the topics"):
         running_platform.start(GATEWAY)  # it does not begin
 
     recovered = _recover(running_platform, GATEWAY)
