@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import httpx
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Message as KafkaRecord
 
 from schemas.approvals import (
     ApproveMilestone,
@@ -29,6 +30,8 @@ from tests.chaos.people import People
 from tests.chaos.plan import AUTHENTICATED, CURRENCY, DECLINED, GOOD, Act
 
 _LOOK_S = 0.15
+_STUCK_S = 40.0
+"""A producer that has delivered nothing of what waits for so long is replaced. No fault keeps the broker away longer."""
 _RESEND_S = 20.0
 """Without an answer for so long, a command is sent once more."""
 _AGAIN_S = 8.0
@@ -61,17 +64,9 @@ class Load(threading.Thread):
         self._newcomers = ThreadPoolExecutor(2, thread_name_prefix="load-newcomers")
         self.came_late: dict[str, str] = {}
         """Trainers that set up their payouts during the run: what was in the way last, empty when it is done."""
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "enable.idempotence": True,
-                "acks": "all",
-                "linger.ms": 5,
-                "reconnect.backoff.max.ms": 1_000,
-                "message.timeout.ms": 60_000,
-                "log_level": 0,
-            }
-        )
+        self._bootstrap = bootstrap
+        self._producer = self._new_producer()
+        self._delivered_at = time.monotonic()
 
     def stop(self) -> None:
         """No further act; what was sent is on its way."""
@@ -88,9 +83,31 @@ class Load(threading.Thread):
                 in_flight = sum(seen.in_flight for seen in self.book.distinct())
                 self.book.most_in_flight = max(self.book.most_in_flight, in_flight)
             self._producer.poll(0)
+            if len(self._producer) == 0:
+                self._delivered_at = now
+            elif now - self._delivered_at > _STUCK_S:
+                self._producer, self._delivered_at = self._new_producer(), now
         self._http.shutdown(wait=True, cancel_futures=True)
         self._newcomers.shutdown(wait=True, cancel_futures=True)
         self._producer.flush(10)
+
+    def _new_producer(self) -> Producer:
+        """In place of one that delivers nothing any more: one whose broker was killed may never recover."""
+        return Producer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 5,
+                "reconnect.backoff.max.ms": 1_000,
+                "message.timeout.ms": 60_000,
+                "log_level": 0,
+            }
+        )
+
+    def _delivered(self, error: KafkaError | None, _: KafkaRecord) -> None:
+        if error is None:
+            self._delivered_at = time.monotonic()
 
     def _newcomers_come(self, now: float) -> None:
         for name, due_s in list(self._late.items()):
@@ -264,6 +281,7 @@ class Load(threading.Thread):
                 key=message.key,
                 value=message.model_dump_json().encode(),
                 headers=write_headers(envelope),  # type: ignore[arg-type]
+                on_delivery=self._delivered,
             )
         except (BufferError, KafkaException):
             sent.at = 0.0  # it was not taken: at once again
