@@ -31,7 +31,7 @@ from tests.chaos.plan import AUTHENTICATED, CURRENCY, DECLINED, GOOD, Act
 
 _LOOK_S = 0.15
 _STUCK_S = 40.0
-"""A producer that has delivered nothing of what waits for so long is replaced. No fault keeps the broker away longer."""
+"""A producer that delivers nothing of what waits for so long is replaced. No fault keeps the broker away longer."""
 _RESEND_S = 20.0
 """Without an answer for so long, a command is sent once more."""
 _AGAIN_S = 8.0
