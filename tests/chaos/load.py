@@ -64,7 +64,7 @@ class Load(threading.Thread):
         self._newcomers = ThreadPoolExecutor(2, thread_name_prefix="load-newcomers")
         self.came_late: dict[str, str] = {}
         """Trainers that set up their payouts during the run: what was in the way last, empty when it is done."""
-        self._bootstrap = bootstrap
+        self._brokers = bootstrap
         self._producer = self._new_producer()
         self._delivered_at = time.monotonic()
 
@@ -95,7 +95,7 @@ class Load(threading.Thread):
         """In place of one that delivers nothing any more: one whose broker was killed may never recover."""
         return Producer(
             {
-                "bootstrap.servers": self._bootstrap,
+                "bootstrap.servers": self._brokers,
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 5,
