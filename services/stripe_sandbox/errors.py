@@ -3,6 +3,7 @@
 Source: https://docs.stripe.com/api/errors and https://docs.stripe.com/error-codes (STRIPE.md 2.5).
 """
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +71,13 @@ def unsupported(param: str, operation: str = "") -> ApiError:
         code="sandbox_unsupported_parameter",
         param=param,
     )
+
+
+def check_modelled(given: Iterable[str], modelled: Collection[str], path: str) -> None:
+    """Raise 400 for the first part of the parameter at `path` that the sandbox does not model."""
+    for name in given:
+        if name not in modelled:
+            raise unsupported(f"{path}[{name}]")
 
 
 def no_such(label: str, identifier: str, param: str | None = None) -> ApiError:

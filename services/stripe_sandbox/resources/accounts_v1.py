@@ -9,7 +9,7 @@ from stripe.params._account_login_link_create_params import AccountLoginLinkCrea
 from stripe.params._account_retrieve_params import AccountRetrieveParams
 from stripe.params._account_update_params import AccountUpdateParams
 
-from services.stripe_sandbox.errors import ApiError, invalid, unsupported
+from services.stripe_sandbox.errors import ApiError, check_modelled, invalid
 from services.stripe_sandbox.events import emit
 from services.stripe_sandbox.ids import random_text
 from services.stripe_sandbox.render import empty_list, merge_metadata, page, public
@@ -138,11 +138,9 @@ def update(ctx: Context, params: Json, account: str) -> Json:
     connected = ctx.acting_for(account)
     settings = dict(params.get("settings") or {})
     payouts = dict(settings.pop("payouts", {}))
-    schedule = payouts.get("schedule", {})
-    for path, given in (("settings", settings), ("settings[payouts]", set(payouts) - PAYOUT_SETTINGS),
-                        ("settings[payouts][schedule]", set(schedule) - PAYOUT_SCHEDULE)):  # fmt: skip
-        for name in given:
-            raise unsupported(f"{path}[{name}]")
+    check_modelled(settings, (), "settings")
+    check_modelled(payouts, PAYOUT_SETTINGS, "settings[payouts]")
+    check_modelled(payouts.get("schedule", {}), PAYOUT_SCHEDULE, "settings[payouts][schedule]")
     wanted: Json = {"payouts": {name: payouts[name] for name in PAYOUT_SETTINGS if name in payouts}}
     if "debit_negative_balances" in payouts:
         wanted["debit_negative_balances"] = wanted["payouts"].pop("debit_negative_balances")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.stripe_sandbox.currencies import check_currency
-from services.stripe_sandbox.errors import invalid, parameter_missing, unsupported
+from services.stripe_sandbox.errors import check_modelled, invalid, parameter_missing
 from services.stripe_sandbox.ids import new_id
 from services.stripe_sandbox.render import merge_metadata
 from services.stripe_sandbox.sandbox import Context
@@ -38,7 +38,7 @@ def total_minor(items: list[Json]) -> int:
 
 
 def _item(ctx: Context, item: Json, path: str) -> Json:
-    _check_modelled(item, ITEM, path)
+    check_modelled(item, ITEM, path)
     if "price_data" not in item:
         raise parameter_missing(f"{path}[price_data]")
     quantity = item.get("quantity", 1)
@@ -63,13 +63,13 @@ def _item(ctx: Context, item: Json, path: str) -> Json:
 
 
 def _price(ctx: Context, data: Json, path: str) -> Json:
-    _check_modelled(data, PRICE, path)
+    check_modelled(data, PRICE, path)
     for name in ("unit_amount", "product_data"):
         if name not in data:
             raise parameter_missing(f"{path}[{name}]")
     if data["unit_amount"] < 0:
         raise invalid("This value must be greater than or equal to 0.", param=f"{path}[unit_amount]")
-    _check_modelled(data["product_data"], PRODUCT, f"{path}[product_data]")
+    check_modelled(data["product_data"], PRODUCT, f"{path}[product_data]")
     return {
         "id": new_id("price"),
         "object": "price",
@@ -92,9 +92,3 @@ def _price(ctx: Context, data: Json, path: str) -> Json:
         "unit_amount": data["unit_amount"],
         "unit_amount_decimal": str(data["unit_amount"]),
     }
-
-
-def _check_modelled(given: Json, modelled: set[str], path: str) -> None:
-    for name in given:
-        if name not in modelled:
-            raise unsupported(f"{path}[{name}]")

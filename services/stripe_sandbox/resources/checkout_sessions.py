@@ -13,7 +13,7 @@ from stripe.params.checkout._session_list_params import SessionListParams
 from stripe.params.checkout._session_retrieve_params import SessionRetrieveParams
 
 from services.stripe_sandbox.currencies import check_amount, check_currency
-from services.stripe_sandbox.errors import invalid, parameter_missing, unsupported
+from services.stripe_sandbox.errors import check_modelled, invalid, parameter_missing
 from services.stripe_sandbox.events import emit
 from services.stripe_sandbox.ids import new_id
 from services.stripe_sandbox.render import merge_metadata, page, page_of, public
@@ -112,9 +112,7 @@ def _to_pay(ctx: Context, params: Json, customer: Json | None) -> Json:
 
 def _intent_data(params: Json, name: str, modelled: set[str]) -> Json:
     given = params.get(name, {})
-    for part in given:
-        if part not in modelled:
-            raise unsupported(f"{name}[{part}]")
+    check_modelled(given, modelled, name)
     return dict(given)
 
 
