@@ -6,7 +6,7 @@ from stripe.params._balance_settings_retrieve_params import BalanceSettingsRetri
 from stripe.params._balance_settings_update_params import BalanceSettingsUpdateParams
 
 from services.stripe_sandbox.countries import AVAILABILITY_DAYS, DEFAULT_AVAILABILITY_DAYS
-from services.stripe_sandbox.errors import invalid
+from services.stripe_sandbox.errors import invalid, unsupported
 from services.stripe_sandbox.events import emit
 from services.stripe_sandbox.resources import payouts
 from services.stripe_sandbox.routing import operation
@@ -66,7 +66,7 @@ def change(ctx: Context, wanted: Json) -> Json:
     settings = of(ctx)
     before = of(ctx)
     if "settlement_timing" in wanted:
-        raise invalid("The sandbox does not model settlement_timing.", param="payments[settlement_timing]")
+        raise unsupported("payments[settlement_timing]")
     if "debit_negative_balances" in wanted:
         settings["payments"]["debit_negative_balances"] = wanted["debit_negative_balances"]
     _apply(settings["payments"]["payouts"], wanted.get("payouts", {}))
@@ -92,10 +92,7 @@ def _apply(current: Json, wanted: Json) -> None:
                 minimums.pop(name, None)
         current["minimum_balance_by_currency"] = minimums or None
     if "automatic_transfer_rules_by_currency" in wanted:
-        raise invalid(
-            "The sandbox does not model automatic_transfer_rules_by_currency.",
-            param="payments[payouts][automatic_transfer_rules_by_currency]",
-        )
+        raise unsupported("payments[payouts][automatic_transfer_rules_by_currency]")
     if "schedule" in wanted:
         schedule = {**current["schedule"], **wanted["schedule"]}
         if schedule["interval"] not in INTERVALS:

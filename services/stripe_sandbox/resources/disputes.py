@@ -12,7 +12,7 @@ from stripe.params._dispute_list_params import DisputeListParams
 from stripe.params._dispute_retrieve_params import DisputeRetrieveParams
 from stripe.params._dispute_update_params import DisputeUpdateParams
 
-from services.stripe_sandbox.errors import invalid
+from services.stripe_sandbox.errors import invalid, unsupported
 from services.stripe_sandbox.events import emit
 from services.stripe_sandbox.render import merge_metadata, page, public
 from services.stripe_sandbox.resources import balance_transactions, early_fraud_warnings, reviews
@@ -202,7 +202,7 @@ def update(ctx: Context, params: Json, dispute: str) -> Json:
     evidence = params.get("evidence", {})
     for name in ("appeal", "enhanced_evidence"):
         if evidence.get(name):
-            raise invalid(f"The sandbox does not model evidence[{name}].", param=f"evidence[{name}]")
+            raise unsupported(f"evidence[{name}]")
     for name in sorted(LONG_TEXTS & evidence.keys()):
         if len(evidence[name]) > MOST_IN_A_TEXT:
             raise invalid(f"Maximum {MOST_IN_A_TEXT} characters.", param=f"evidence[{name}]")
