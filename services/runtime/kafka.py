@@ -71,7 +71,7 @@ class Kafka:
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
         if not (names := list(topics)):
             return {}
-        admin = AdminClient({**self._address})
+        admin = self._admin()
         asked = admin.describe_topics(TopicCollection(names), request_timeout=self._timeout_s)
         found = {}
         for name, future in asked.items():
@@ -90,10 +90,14 @@ class Kafka:
         asked = [TopicPartition(*partition) for partition in partitions]
         if not asked:
             return {}
-        admin = AdminClient({**self._address})
+        admin = self._admin()
         first = self._offsets(admin, asked, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
         after = self._offsets(admin, asked, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         return {partition: (low, after[partition]) for partition, low in first.items()}
+
+    def _admin(self) -> AdminClient:
+        # One that has answered is thrown away, and would tell that it leaves events behind: nobody needs to read that.
+        return AdminClient({**self._address, "log_level": 3})
 
     def _offsets(self, admin: AdminClient, asked: list[TopicPartition], spec: OffsetSpec) -> dict[Partition, int]:
         answers = admin.list_offsets(
