@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import httpx
 
 from deploy.local.errors import LocalError
+from deploy.local.plain_http import plain_client
 
 T = TypeVar("T")
 
@@ -37,9 +38,7 @@ class Party:
     def __init__(self, front_door: str, role: str, party_id: str, token: str) -> None:
         self.role = role
         self.id = party_id
-        self._http = httpx.Client(
-            base_url=f"{front_door}/v1", headers={"Authorization": f"Bearer {token}"}, timeout=15, trust_env=False
-        )
+        self._http = plain_client(f"{front_door}/v1", token, timeout_s=15)
 
     def close(self) -> None:
         """Give the connections back."""

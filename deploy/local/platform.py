@@ -17,6 +17,7 @@ from deploy.local.errors import LocalError
 from deploy.local.kafka import Jars, Kafka, create_topics
 from deploy.local.layout import CHECKOUT, Layout
 from deploy.local.locks import only_one
+from deploy.local.plain_http import NO_TLS
 from deploy.local.ports import is_free
 from deploy.local.postgres import Postgres, create_databases
 from deploy.local.processes import Process, fingerprint, listens
@@ -276,6 +277,7 @@ def _is_ready(process: Process, port: int) -> bool:
     if not listens(process, port):
         return False
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=2, trust_env=False).is_success
+        address = f"http://127.0.0.1:{port}/health/ready"
+        return httpx.get(address, timeout=2, verify=NO_TLS, trust_env=False).is_success
     except httpx.HTTPError:
         return False

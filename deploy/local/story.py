@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import httpx
-
 from deploy.local.parties import Party, StoryError, eventually
+from deploy.local.plain_http import plain_client
 from schemas.money import show
 from services.runtime.clock import MovableClock
 from services.stripe_sandbox.visitor import Visitor
@@ -22,8 +21,11 @@ SECOND_MINOR = 80_000
 CURRENCY = "usd"
 
 _CHARGED = ("funded", "released", "refunded", "charged_back")
-_DAY_S = 2.0
-"""How long the story lingers on each day that the clock is moved by, in the machine's seconds."""
+_MOST_DAYS = 14
+"""For a bank payout: available after two days, then the daily payout, then the bank's own time."""
+_NEWS_S = 2.0
+"""How long the story waits for the news of a payout before it goes on to the next day, in the machine's seconds."""
+_LOOK_S = 0.05
 
 GOOD_CARD = "4242424242424242"
 NO_MONEY_CARD = "4000008260003178"
@@ -63,6 +65,7 @@ class Story:
         self.trainer = self._party("trainer", f"trn_{tag}")
         self.operator = self._party("operator", "op_demo")
         self.visitor = Visitor()
+        self._stripe = plain_client(place.sandbox, place.stripe_key, timeout_s=10)
         self.contract_id = ""
         self.first = ""
         self.second = ""
@@ -91,6 +94,7 @@ class Story:
         """Give the connections back."""
         for party in (self.employer, self.trainer, self.operator):
             party.close()
+        self._stripe.close()
 
     # -- the steps -----------------------------------------------------------------------------------------
 
@@ -176,11 +180,7 @@ class Story:
 
     def _bank_is_paid(self) -> str:
         self.await_milestone(self.first, payout_state="initiated")
-        for _ in range(14):  # days: available after two, then the daily payout, then the bank's own time
-            self.place.clock.advance(timedelta(days=1))
-            if self.moved_on(self.first, "paid"):
-                break
-        milestone = self.await_milestone(self.first, status="PAID", payout_state="paid")
+        milestone = self.pass_days_until_paid(self.first)
         return f"{milestone['label']}, payout {milestone['payout_state']}"
 
     def _archive_is_refused(self) -> str:
@@ -227,14 +227,9 @@ class Story:
         funds = [*balance["pending"], *balance["available"]]
         return sum(int(fund["amount"]) for fund in funds if fund["currency"] == CURRENCY)
 
-    def at_stripe(self, path: str) -> dict[str, Any]:
-        """GET at the sandbox, as the platform's account."""
-        answer = httpx.get(
-            f"{self.place.sandbox}{path}",
-            headers={"Authorization": f"Bearer {self.place.stripe_key}"},
-            timeout=10,
-            trust_env=False,
-        )
+    def at_stripe(self, path: str, account: str | None = None) -> dict[str, Any]:
+        """GET at the sandbox, as the platform's account or for a connected one."""
+        answer = self._stripe.get(path, headers={"Stripe-Account": account} if account else None)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -272,11 +267,34 @@ class Story:
         found: list[dict[str, Any]] = self.employer.get("/billing/payment-methods")["data"]
         return found
 
-    def moved_on(self, milestone_id: str, payout_state: str) -> bool:
-        """Whether it reaches this state within a short while; a day's events need a moment to come through."""
-        until = time.monotonic() + _DAY_S
+    def pass_days_until_paid(self, milestone_id: str) -> dict[str, Any]:
+        """Move the clock day by day until the bank payout of an initiated transfer is paid, and the milestone shows it.
+
+        Nobody waits for news on a day on which Stripe has none: it is asked first.
+        """
+        for _ in range(_MOST_DAYS):
+            self._pass_a_day()
+            if self._stripe_has_paid_out() and self._moved_on(milestone_id, "paid"):
+                break
+        return self.await_milestone(milestone_id, status="PAID", payout_state="paid")
+
+    def _pass_a_day(self) -> None:
+        """One more day, and what it brings at Stripe has happened."""
+        until_s = int(self.place.clock.advance(timedelta(days=1)).timestamp())
+        eventually(lambda: self.at_stripe("/_sim/clock")["unix"] >= until_s or None, "Stripe's clock is moved")
+
+    def _stripe_has_paid_out(self) -> bool:
+        """Whether everything that was transferred for this contract is at the bank."""
+        transfers = self.at_stripe("/v1/transfers?limit=100")["data"]
+        accounts = {t["destination"] for t in transfers if t["metadata"].get("contract_id") == self.contract_id}
+        payouts = [po for account in accounts for po in self.at_stripe("/v1/payouts?limit=100", account)["data"]]
+        return bool(payouts) and all(payout["status"] == "paid" for payout in payouts)
+
+    def _moved_on(self, milestone_id: str, payout_state: str) -> bool:
+        """Whether it reaches this state within a short while: what comes too late is told again another day."""
+        until = time.monotonic() + _NEWS_S
         while time.monotonic() < until:
             if self.employer.get(f"/milestones/{milestone_id}")["payout_state"] == payout_state:
                 return True
-            time.sleep(0.1)
+            time.sleep(_LOOK_S)
         return False

@@ -133,10 +133,7 @@ def test_what_an_operator_takes_back_is_held_again_and_goes_back_to_the_employer
 @pytest.mark.scenario(61)
 def test_what_the_trainer_does_not_have_any_more_is_an_open_item_and_nothing_goes_back(hired: Funded) -> None:
     story, payout_id = hired.story, _paid_out(hired)
-    for _ in range(14):
-        hired.running.clock.advance(timedelta(days=1))
-        if story.moved_on(story.first, "paid"):
-            break
+    story.pass_days_until_paid(story.first)
     hired.shows(status="PAID", payout_state="paid")
     story.operator.post(f"/payouts/{payout_id}/reverse", REASON)
     payout = _reversals(hired, payout_id, "refused")

@@ -67,10 +67,7 @@ def test_a_bank_payout_of_two_milestones_is_the_sum_of_its_parts(story: Story, l
         story.await_milestone(milestone, payout_state="initiated")
     before = look()
 
-    for _ in range(14):
-        story.place.clock.advance(timedelta(days=1))
-        if story.moved_on(story.second, "paid"):
-            break
+    story.pass_days_until_paid(story.second)
     story.await_milestone(story.first, payout_state="paid")
     report = look()
 

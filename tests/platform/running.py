@@ -10,6 +10,7 @@ import httpx
 
 from deploy.local.errors import LocalError
 from deploy.local.layout import Layout
+from deploy.local.plain_http import plain_client
 from deploy.local.platform import ExternalBacking, Platform
 from deploy.local.services import AUDITOR, FRONT_DOOR, SANDBOX, SERVICES, shell_without_secrets
 from schemas.base import Role
@@ -44,12 +45,7 @@ class RunningPlatform:
 
     def client(self, role: str, party_id: str) -> httpx.Client:
         """An HTTP client at the front door with this party's token; close it."""
-        return httpx.Client(
-            base_url=f"{self.front_door}/v1",
-            headers={"Authorization": f"Bearer {self.token(role, party_id)}"},
-            timeout=15,
-            trust_env=False,
-        )
+        return plain_client(f"{self.front_door}/v1", self.token(role, party_id), timeout_s=15)
 
     def url_of(self, service: str) -> str:
         """Base URL of one service's own HTTP (health, metrics)."""
