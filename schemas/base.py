@@ -13,6 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from schemas.described import Described
+
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """How an id may look, for what is no field of a message (a header, a key). Match it whole: `fullmatch`."""
 Identifier = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER.pattern}$")]
@@ -35,10 +37,10 @@ MESSAGES: dict[str, type["Message"]] = {}
 """Every message class by its type name; filled as the modules of this package are imported."""
 
 
-class Message(BaseModel):
+class Message(Described):
     """A record's body. Immutable: what was said is not edited."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     type_name: ClassVar[str]
     topic: ClassVar[str]

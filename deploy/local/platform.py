@@ -274,10 +274,9 @@ class Platform:
 
 
 def _is_ready(process: Process, port: int) -> bool:
-    if not listens(process, port):
-        return False
+    address = f"http://127.0.0.1:{port}/health/ready"
     try:
-        address = f"http://127.0.0.1:{port}/health/ready"
-        return httpx.get(address, timeout=2, verify=NO_TLS, trust_env=False).is_success
+        ready = httpx.get(address, timeout=2, verify=NO_TLS, trust_env=False).is_success
     except httpx.HTTPError:
         return False
+    return ready and listens(process, port)  # asked last: it reads all of the machine's connections

@@ -148,11 +148,9 @@ class Postgres:
 
     def _answers(self, process: Process) -> bool:
         port = self._ports.get(NAME) or 0
-        if not listens(process, port):
-            return False
         try:
             with psycopg.connect(f"postgresql://tranche@127.0.0.1:{port}/postgres", connect_timeout=2):
-                return True
+                return listens(process, port)
         except psycopg.OperationalError:
             return False
 

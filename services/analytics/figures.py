@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, ConfigDict
 
 from schemas import funding
 from schemas.base import Message
 from schemas.catalogue import topic_named
+from schemas.described import Described
 from schemas.envelope import Headers, UnreadableRecordError, read_body, read_headers
 
 TOPICS = ("contracts.events", "funding.events", "approvals.events", "payouts.events", "stripe.events")
@@ -190,10 +191,10 @@ def minute_of(moment: datetime) -> str:
     return start.isoformat().replace("+00:00", "Z")
 
 
-class Figure(BaseModel):
+class Figure(Described):
     """One minute in one currency: a record's body on `analytics.figures`, and a line over HTTP. Minor units."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True)
 
     minute: AwareDatetime
     """The minute's first moment, by the time at which the facts were decided."""
@@ -211,10 +212,10 @@ class Figure(BaseModel):
     """Charges that failed."""
 
 
-class Total(BaseModel):
+class Total(Described):
     """All minutes together, in one currency. Minor units."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True)
 
     currency: str
     funded_minor: int

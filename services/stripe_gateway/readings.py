@@ -16,7 +16,7 @@ BankPayoutStatus = Literal["pending", "in_transit", "paid", "failed", "canceled"
 
 
 class _Reading(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class CardTrouble(_Reading):
