@@ -21,6 +21,8 @@ SECOND_MINOR = 80_000
 CURRENCY = "usd"
 
 _CHARGED = ("funded", "released", "refunded", "charged_back")
+_REVIEW = timedelta(seconds=1)
+"""How long the sandbox takes to look at a payout account: the clock is moved by it."""
 _MOST_DAYS = 14
 """For a bank payout: available after two days, then the daily payout, then the bank's own time."""
 _NEWS_S = 2.0
@@ -101,10 +103,9 @@ class Story:
     def _set_up_payouts(self) -> str:
         page = self.trainer.post("/payout-account/setup-sessions", {"country": "US"}, 201)
         self.visitor.onboard(self.trainer.link(page["url"]))
-        account = eventually(
-            lambda: found if (found := self.trainer.get("/payout-account"))["status"] == "ready" else None,
-            "the payout account is ready",
-        )
+        eventually(lambda: self._payout_account("restricted", "ready"), "Stripe looks at the payout account")
+        self.place.clock.advance(_REVIEW)
+        account = eventually(lambda: self._payout_account("ready"), "the payout account is ready")
         return f"payout account {account['status']} in US"
 
     def _add_card(self) -> str:
@@ -247,6 +248,10 @@ class Story:
 
     def _party(self, role: str, party_id: str) -> Party:
         return Party(self.place.front_door, role, party_id, self.place.token(role, party_id))
+
+    def _payout_account(self, *statuses: str) -> dict[str, Any] | None:
+        found = self.trainer.get("/payout-account")
+        return found if found["status"] in statuses else None
 
     def _funding(self, milestone_id: str) -> dict[str, Any]:
         return self.employer.get(f"/milestones/{milestone_id}/funding")
