@@ -56,16 +56,16 @@ transaction.state.log.num.partitions=2
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
-# How long the next life of what was killed is kept waiting, because its former one still counts as alive: five
+# How long the next life of what was killed is kept waiting, because its former one still counts as alive: six
 # heartbeats.
-broker.session.timeout.ms=2500
+broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 group.initial.rebalance.delay.ms=0
 group.coordinator.rebalance.protocols=classic,consumer
 group.consumer.min.heartbeat.interval.ms=100
 group.consumer.heartbeat.interval.ms=500
 group.consumer.min.session.timeout.ms=1000
-group.consumer.session.timeout.ms=2500
+group.consumer.session.timeout.ms=3000
 group.min.session.timeout.ms=1000
 # Topics are made from the catalogue: a misspelt name must fail, not become a topic.
 auto.create.topics.enable=false
