@@ -14,8 +14,9 @@ READY := $(VENV)/.ready
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
 # A file's tests share what is dear to start, so a file goes to one worker whole, in the order of collection: the long
-# end-to-end ones begin early. `.ci/run` says the same.
-TWO_FILES := --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 2
+# end-to-end ones begin early. Tests of real processes wait half of their time: three files keep two cores busy.
+# `.ci/run` says the same.
+SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 2
 
 .PHONY: help setup java browser demo up down clean test test-setup simulate check mutate bench chaos lock kafka-checksums
 
@@ -66,8 +67,8 @@ clean: ## stop the platform and remove every file that these commands made
 	@rm -rf .tranche .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-test: test-setup ## run all tests, on a real Kafka and a real PostgreSQL, two files at a time
-	@$(BIN)/python -m pytest $(TWO_FILES) $(ARGS)
+test: test-setup ## run all tests, on a real Kafka and a real PostgreSQL, three files at a time
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-setup: setup java browser
 
@@ -78,7 +79,7 @@ check: setup ## format, lint, types, unit and contract tests: under a minute
 	@$(BIN)/ruff format --check --quiet . || { echo "make: not formatted: run .venv/bin/ruff format ." >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy -p schemas -p services -p deploy
-	@$(BIN)/python -m pytest --quiet $(TWO_FILES) tests/unit tests/contract
+	@$(BIN)/python -m pytest --quiet $(SIDE_BY_SIDE) tests/unit tests/contract
 
 mutate: setup ## plant faults in the modules that decide about money: which does no unit test notice? (docs/mutation.md)
 	@$(BIN)/python -m tests.mutation $(ARGS)
