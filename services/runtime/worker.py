@@ -31,6 +31,8 @@ BACKOFF_FIRST_S = 0.1
 BACKOFF_MOST_S = 10.0
 """A database that restarts is back within seconds; longer pauses would only add delay after it is."""
 _LAG_EVERY_S = 1.0
+_STANDS_BY_S = 5.0
+"""A consumer that was given nothing by then is one more than there are lanes, which nobody tells it: it stands by."""
 _TRANSIENT = (*TRANSIENT, PsycopgOperationalError, SqlalchemyOperationalError, KafkaException)
 """Of Kafka: a partition that was just made, or whose broker restarts, has no leader for a moment."""
 
@@ -48,7 +50,7 @@ class Worker(threading.Thread):
         super().__init__(name=f"{processor.service}-worker", daemon=True)
         self.failure: BaseException | None = None
         self.assigned = threading.Event()
-        """Set once partitions were assigned: the service is ready."""
+        """Set once partitions were assigned, or none will be, as there are more consumers: the service is ready."""
         self._lanes: frozenset[int] = frozenset()
         self._settings = settings
         self._topics = list(topics)
@@ -57,6 +59,7 @@ class Worker(threading.Thread):
         self._stopping = threading.Event()
         self._ids: dict[str, str] = {}
         self._lag_at = 0.0
+        self._stands_by_at = 0.0
 
     @property
     def lanes(self) -> frozenset[int]:
@@ -83,6 +86,7 @@ class Worker(threading.Thread):
 
     def _consume(self, consumer: Consumer) -> None:
         try:
+            self._stands_by_at = time.monotonic() + _STANDS_BY_S
             consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
             while not self._stopping.is_set():
                 self._step(consumer)
@@ -132,6 +136,9 @@ class Worker(threading.Thread):
         metrics.LAST_POLL.set(time.time())
         if first is None:
             self._observe_lag(consumer)
+            if not self.assigned.is_set() and time.monotonic() >= self._stands_by_at:
+                logger.info("was assigned nothing: stands by")
+                self.assigned.set()
             return
         records = [first]
         if self._settings.batch_size > 1:
