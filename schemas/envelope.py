@@ -72,17 +72,18 @@ def read_headers(headers: Headers | None) -> Envelope:
     try:
         version = found["ce_specversion"].decode()
         identifier = found["ce_id"].decode()
+        # In the order of the fields: naming ten of them takes longer than reading the headers' text.
         envelope = Envelope(
-            id=identifier,
-            type=found["ce_type"].decode(),
-            source=found["ce_source"].decode(),
-            subject=found.get("ce_subject", b"").decode(),
-            time=datetime.fromisoformat(found["ce_time"].decode()),
-            correlation_id=found.get("ce_correlationid", b"").decode() or identifier,
-            causation_id=found.get("ce_causationid", b"").decode(),
-            sequence=int(found.get("ce_sequence", 0)),
-            stream_version=int(found.get("ce_streamversion", 0)),
-            traceparent=found.get("traceparent", b"").decode(),
+            identifier,
+            found["ce_type"].decode(),
+            found["ce_source"].decode(),
+            found.get("ce_subject", b"").decode(),
+            datetime.fromisoformat(found["ce_time"].decode()),
+            found.get("ce_correlationid", b"").decode() or identifier,
+            found.get("ce_causationid", b"").decode(),
+            int(found.get("ce_sequence", 0)),
+            int(found.get("ce_streamversion", 0)),
+            found.get("traceparent", b"").decode(),
         )
     except KeyError as missing:
         raise UnreadableRecordError(

@@ -74,7 +74,8 @@ def currency_of(code: str) -> Currency:
 
 def check_currency(code: str) -> str:
     """`code` itself when supported, else ValueError (the validator of every currency field)."""
-    return currency_of(code).code
+    # Every amount that is said is checked: the lookup alone is half the time of `currency_of(code).code`.
+    return code if code in CURRENCIES else currency_of(code).code
 
 
 CurrencyCode = Annotated[

@@ -4,7 +4,6 @@ A dispute freezes what is held and not decided about. An operator settles it to 
 is an approval like any other, the other back to the employer. `funding` carries both out and has the last word.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from schemas import approvals as said
@@ -53,7 +52,7 @@ def dispute(history: History, command: said.DisputeMilestone, dispute_id: str, n
     )
     last = history.last
     ended = end_round(last, "disputed", now, command.reason) if last and review.state == states.REQUESTED else None
-    return Decided(replace(review, state=edge.target), (event,), ended, dispute=opened)
+    return Decided(review._replace(state=edge.target), (event,), ended, dispute=opened)
 
 
 def resolve(history: History, command: said.ResolveDispute, release_id: str, now: datetime) -> Decision:
@@ -103,8 +102,7 @@ def _resolved(
     edge = states.REVIEW.edge(review.state, command.type_name, states.PART if to_trainer_minor else states.REST)
     if edge is None:
         return not_releasable(review)
-    settled = replace(
-        of,
+    settled = of._replace(
         outcome="resolved",
         to_trainer_minor=to_trainer_minor,
         to_employer_minor=command.to_employer_minor,
@@ -132,4 +130,4 @@ def _resolved(
         resolved_by=command.actor.party_id,
         reason=command.reason,
     )
-    return Decided(replace(review, state=edge.target), (event,), release=release, dispute=settled)
+    return Decided(review._replace(state=edge.target), (event,), release=release, dispute=settled)

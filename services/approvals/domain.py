@@ -5,7 +5,7 @@ what was approved is taken off what can still be approved at once, and stays off
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -118,7 +118,7 @@ def request_release(history: History, command: said.RequestRelease, now: datetim
         links=command.links,
         review_due_at=asked.review_due_at,
     )
-    return Decided(replace(review, state=edge.target, round=asked.round), (event,), asked)
+    return Decided(review._replace(state=edge.target, round=asked.round), (event,), asked)
 
 
 def withdraw_request(history: History, command: said.WithdrawRequest, now: datetime) -> Decision:
@@ -137,7 +137,7 @@ def withdraw_request(history: History, command: said.WithdrawRequest, now: datet
     event = said.ReleaseRequestWithdrawn(
         contract_id=review.contract_id, milestone_id=review.milestone_id, round=last.round
     )
-    return Decided(replace(review, state=edge.target), (event,), end_round(last, "withdrawn", now))
+    return Decided(review._replace(state=edge.target), (event,), end_round(last, "withdrawn", now))
 
 
 def request_changes(history: History, command: said.RequestChanges, now: datetime) -> Decision:
@@ -157,7 +157,7 @@ def request_changes(history: History, command: said.RequestChanges, now: datetim
         contract_id=review.contract_id, milestone_id=review.milestone_id, round=last.round, reason=command.reason
     )
     return Decided(
-        replace(review, state=edge.target), (event,), end_round(last, "changes_requested", now, command.reason)
+        review._replace(state=edge.target), (event,), end_round(last, "changes_requested", now, command.reason)
     )
 
 
@@ -201,7 +201,7 @@ def _approved(
     ended = None
     if review.state == states.REQUESTED and last is not None:
         ended = end_round(last, "approved" if left_minor == 0 else "approved_in_part", release.approved_at)
-    return Decided(replace(review, state=edge.target), (event,), ended, release)
+    return Decided(review._replace(state=edge.target), (event,), ended, release)
 
 
 def _approved_before(history: History, command: said.ApproveMilestone) -> Refused | Unchanged | None:
@@ -294,7 +294,7 @@ def _not_covered(history: History, command: said.ApproveMilestone) -> Refused:
 
 
 def end_round(of: Round, outcome: RoundOutcome, now: datetime, reason: str | None = None) -> Round:
-    return replace(of, outcome=outcome, reason=reason, ended_at=now)
+    return of._replace(outcome=outcome, reason=reason, ended_at=now)
 
 
 def part_or_rest(left_minor: int) -> str:
@@ -313,7 +313,7 @@ def milestone_added(review: Review | None, fact: MilestoneAdded) -> Review | Non
 def milestone_funded(review: Review | None, fact: MilestoneFunded) -> Review:
     """Money is held: the review is open. The fact carries all that is needed where the milestone was not heard of."""
     known = with_parties(review, fact)
-    return replace(known, state=move(known.state, fact.type_name), held_minor=fact.held_minor)
+    return known._replace(state=move(known.state, fact.type_name), held_minor=fact.held_minor)
 
 
 def with_parties(
@@ -326,7 +326,7 @@ def with_parties(
             0, 0, [],
         )  # fmt: skip
     # A freeze may be heard of first, and it does not name them.
-    return review if review.employer_id else replace(review, employer_id=fact.employer_id, trainer_id=fact.trainer_id)
+    return review if review.employer_id else review._replace(employer_id=fact.employer_id, trainer_id=fact.trainer_id)
 
 
 def ledger_answered(history: History, fact: FundsReleased | ReleaseRefused) -> Decided:
@@ -339,18 +339,18 @@ def ledger_answered(history: History, fact: FundsReleased | ReleaseRefused) -> D
     asked = next((release for release in history.releases if release.release_id == fact.release_id), None)
     answered = asked and _answered(asked, fact)
     held_minor = fact.still_held_minor if isinstance(fact, FundsReleased) else fact.held_minor
-    after = replace(review, held_minor=held_minor)
+    after = review._replace(held_minor=held_minor)
     waiting = [release for release in history.releases if release.release_id != fact.release_id]
     when = part_or_rest(open_minor(after, waiting, history.disputes))
     if when == states.REST and any(release.outcome == "approved" for release in waiting):
         when = states.WAITING
     state = move(after.state, fact.type_name, when)
-    return Decided(replace(after, state=state), release=answered)
+    return Decided(after._replace(state=state), release=answered)
 
 
 def _answered(release: Release, fact: FundsReleased | ReleaseRefused) -> Release:
     outcome: ReleaseOutcome = "released" if isinstance(fact, FundsReleased) else "refused"
-    return replace(release, outcome=outcome, reason=fact.reason if isinstance(fact, ReleaseRefused) else None)
+    return release._replace(outcome=outcome, reason=fact.reason if isinstance(fact, ReleaseRefused) else None)
 
 
 def move(state: str, trigger: str, when: str = "") -> str:

@@ -3,7 +3,6 @@
 The facts of `funding` come in order, and each names what is held after it: that is taken over as it is.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from schemas import approvals as said
@@ -51,14 +50,14 @@ _PARTIES = "party_dispute"
 def changed(history: History, fact: HeldFact, now: datetime) -> Decided:
     """What is held is another sum now. Raises LookupError for a milestone that is not known."""
     review = _known(history, fact)
-    after = replace(review, held_minor=_held_minor(fact))
+    after = review._replace(held_minor=_held_minor(fact))
     answered = _refunding(history, fact)
     disputes = [answered if answered and of.dispute_id == answered.dispute_id else of for of in history.disputes]
     left_minor = open_minor(after, history.releases, disputes)
     # What the bank took before it has decided may come back: an open request stays open.
     undecided = isinstance(fact, MilestoneChargedBack) and not fact.final
     state = move(after.state, fact.type_name, states.PART if undecided else part_or_rest(left_minor))
-    after = replace(after, state=state)
+    after = after._replace(state=state)
     if review.state == states.REQUESTED and state == states.CLOSED and history.last is not None:
         return _request_ended(after, history.last, fact, now)
     if history.open_dispute is not None and state != review.state:
@@ -88,7 +87,7 @@ def _dispute_stopped(review: Review, of: Dispute, fact: HeldFact, now: datetime)
     event = said.DisputeStopped(
         contract_id=review.contract_id, milestone_id=review.milestone_id, dispute_id=of.dispute_id, reason=why
     )
-    return Decided(review, (event,), dispute=replace(of, outcome="stopped", settlement=why, settled_at=now))
+    return Decided(review, (event,), dispute=of._replace(outcome="stopped", settlement=why, settled_at=now))
 
 
 def freeze(history: History, fact: FreezeFact) -> Review | None:
@@ -101,8 +100,8 @@ def freeze(history: History, fact: FreezeFact) -> Review | None:
     this = f"{fact.cause} {fact.about}"
     others = [freeze for freeze in review.freezes if freeze != this]
     if isinstance(fact, FundsFrozen):
-        return replace(review, freezes=[*others, this])
-    return replace(review, freezes=others if fact.still_frozen else [])
+        return review._replace(freezes=[*others, this])
+    return review._replace(freezes=others if fact.still_frozen else [])
 
 
 def _known(history: History, fact: HeldFact) -> Review:
@@ -124,7 +123,7 @@ def _refunding(history: History, fact: HeldFact) -> Dispute | None:
     if not isinstance(fact, RefundRequested | RefundFailed) or fact.cause != "dispute_decided":
         return None
     waiting = next((of for of in history.disputes if of.refunding_minor), None)
-    return replace(waiting, refunding_minor=max(0, waiting.refunding_minor - fact.amount_minor)) if waiting else None
+    return waiting._replace(refunding_minor=max(0, waiting.refunding_minor - fact.amount_minor)) if waiting else None
 
 
 def _given_up(history: History, fact: HeldFact) -> Release | None:
@@ -133,4 +132,4 @@ def _given_up(history: History, fact: HeldFact) -> Release | None:
         return None
     outcome: ReleaseOutcome = "given_up"
     release = next((of for of in history.releases if of.release_id == fact.release_id), None)
-    return replace(release, outcome=outcome, reason=fact.reason) if release else None
+    return release._replace(outcome=outcome, reason=fact.reason) if release else None

@@ -1,12 +1,11 @@
-"""The rows of approvals, as frozen values: names and order of the fields are those of the tables' columns."""
+"""The rows of approvals, as named tuples: names and order of the fields are those of the tables' columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(NamedTuple):
     """Where the review of a milestone stands."""
 
     milestone_id: str
@@ -28,16 +27,14 @@ class Review:
         return sorted({freeze.split(" ", maxsplit=1)[0] for freeze in self.freezes})
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What a contract that approves by itself says about its reviews."""
 
     contract_id: str
     auto_approve_after_days: int
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(NamedTuple):
     """One request for release and what became of it."""
 
     milestone_id: str
@@ -51,8 +48,7 @@ class Round:
     ended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """An amount that the employer approved, and the ledger's answer."""
 
     release_id: str
@@ -66,8 +62,7 @@ class Release:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Dispute:
+class Dispute(NamedTuple):
     """A dispute between the parties. The sums are in the currency of the review."""
 
     dispute_id: str

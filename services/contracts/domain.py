@@ -4,7 +4,7 @@ States move only along the edges of `states`. What other services say is applied
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from schemas import contracts as said
@@ -62,7 +62,7 @@ def hire(
         return stop
     first = _milestone(new, 1, command, now)
     if command.fund:
-        first = replace(first, funding_state=_target(states.FUNDING.edge(first.funding_state, command.type_name)))
+        first = first._replace(funding_state=_target(states.FUNDING.edge(first.funding_state, command.type_name)))
     return Decided((created_event(new), added_event(first, fund=command.fund)), new, first)
 
 
@@ -79,7 +79,7 @@ def _may_hire(command: said.CreateContract) -> Refused | None:
 
 def _made_before(new: Contract, same_id: Contract | None, milestone: Milestone | None) -> Refused | Unchanged | None:
     if same_id is not None:
-        if replace(same_id, state=new.state, created_at=new.created_at) == new:
+        if same_id._replace(state=new.state, created_at=new.created_at) == new:
             return Unchanged(detail="this contract was made already")
         return conflict("contract_exists", f"{new.contract_id} is another contract's id: use a fresh one")
     if milestone is not None:
@@ -177,8 +177,7 @@ def amend(milestone: Milestone | None, command: said.AmendMilestone) -> Decision
     stop = _employer_only(command.actor) or _same_currency(milestone.currency, command.currency or milestone.currency)
     if stop:
         return stop
-    amended = replace(
-        milestone,
+    amended = milestone._replace(
         milestone_name=command.milestone_name or milestone.milestone_name,
         description=command.description or milestone.description,
         amount_minor=command.amount_minor or milestone.amount_minor,
@@ -191,7 +190,7 @@ def amend(milestone: Milestone | None, command: said.AmendMilestone) -> Decision
         return target
     if refused := _chargeable(amended.amount_minor, milestone.currency):
         return refused
-    amended = replace(amended, status=target)
+    amended = amended._replace(status=target)
     return Decided((amended_event(amended),), milestone=amended)
 
 
@@ -206,7 +205,7 @@ def cancel(milestone: Milestone | None, command: said.CancelMilestone) -> Decisi
     target = _editable(milestone, command.type_name)
     if isinstance(target, Refused):
         return target
-    new = replace(milestone, status=target)
+    new = milestone._replace(status=target)
     cancelled = said.MilestoneCancelled(contract_id=new.contract_id, milestone_id=new.milestone_id)
     return Decided((cancelled, status_event(milestone, new)), milestone=new)
 
@@ -265,7 +264,7 @@ def archive(contract: Contract | None, milestones: Sequence[Milestone], command:
                 for m in open_ones
             ],
         )
-    new = replace(contract, state=_target(states.CONTRACT.edge(contract.state, command.type_name)))
+    new = contract._replace(state=_target(states.CONTRACT.edge(contract.state, command.type_name)))
     return Decided((said.ContractArchived(contract_id=contract.contract_id),), contract=new)
 
 

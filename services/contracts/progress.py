@@ -5,7 +5,7 @@ what everybody sees is read off all of it (`standing`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from schemas.approvals import (
@@ -94,15 +94,14 @@ def heard(before: Milestone, fact: MilestoneFact) -> Progress:
     """Apply a fact about a charge, a review or held money."""
     void = standing.VOID if _is_void(before, fact) else ""
     charge = _move(states.FUNDING, standing.charge_state(before), fact.type_name, void)
-    known = replace(before, review=_move(states.REVIEW, before.review, fact.type_name))
+    known = before._replace(review=_move(states.REVIEW, before.review, fact.type_name))
     known = _decided(known, fact, charge) if isinstance(fact, ReviewFact) else _told(known, fact)
-    known = replace(
-        known,
+    known = known._replace(
         refunded_minor=standing.refunded_minor(known),
         charged_back_minor=standing.charged_back_minor(known),
         funding_state=standing.funding_state(known, charge),
     )
-    after = replace(known, status=standing.status(known))
+    after = known._replace(status=standing.status(known))
     return Progress(after, _say(before, after))
 
 
@@ -111,10 +110,10 @@ def payout_heard(before: Milestone, payouts: Sequence[Payout], fact: PayoutFact)
     known = next((payout for payout in payouts if payout.payout_id == fact.payout_id), None)
     payout = known or Payout(fact.payout_id, before.milestone_id, states.NONE)
     when = states.PART if isinstance(fact, PayoutReversed) and not fact.whole else ""
-    payout = replace(payout, state=_move(states.PAYOUT, payout.state, fact.type_name, when))
+    payout = payout._replace(state=_move(states.PAYOUT, payout.state, fact.type_name, when))
     of_all = {payout.state, *(other.state for other in payouts if other.payout_id != payout.payout_id)}
     furthest = next(state for state in states.FURTHEST_FROM_THE_BANK_FIRST if state in of_all)
-    after = replace(before, payout_state=states.NONE if furthest in states.NEVER_BEGAN else furthest)
+    after = before._replace(payout_state=states.NONE if furthest in states.NEVER_BEGAN else furthest)
     return Progress(after, _say(before, after), payout)
 
 
@@ -127,15 +126,14 @@ def _decided(milestone: Milestone, fact: ReviewFact, charge: str) -> Milestone:
             left_minor, decided_minor, returned_minor = 0, fact.to_trainer_minor, fact.to_employer_minor
         case _:
             return milestone
-    after = replace(
-        milestone,
+    after = milestone._replace(
         unsettled_minor=milestone.unsettled_minor + decided_minor,
         returning_minor=milestone.returning_minor + returned_minor,
     )
     if charge == states.FUNDED:
         return after
     # The charge is not heard of yet: what approvals knows to be held is all that is known.
-    return replace(after, held_minor=left_minor + after.unsettled_minor + after.returning_minor)
+    return after._replace(held_minor=left_minor + after.unsettled_minor + after.returning_minor)
 
 
 def _told(milestone: Milestone, fact: ChargeFact | MoneyFact | PlatformFact) -> Milestone:
@@ -172,7 +170,7 @@ def _told(milestone: Milestone, fact: ChargeFact | MoneyFact | PlatformFact) -> 
                 "released_minor": milestone.released_minor - fact.amount_minor,
                 "chargebacks": _made_good(milestone, fact),
             }
-    return replace(milestone, **changed)
+    return milestone._replace(**changed)
 
 
 def _refund_told(milestone: Milestone, fact: RefundRequested | MilestoneRefunded | RefundFailed) -> dict[str, Any]:

@@ -1,13 +1,11 @@
-"""The rows of contracts, as frozen values: names and order of the fields are those of the tables' columns."""
+"""The rows of contracts, as named tuples: names and order of the fields are those of the tables' columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
+class Contract(NamedTuple):
     """One trainer hired by one employer for one job."""
 
     contract_id: str
@@ -22,8 +20,7 @@ class Contract:
     """Days after a request for release at which it is approved without an answer; None: never."""
 
 
-@dataclass(frozen=True, slots=True)
-class Milestone:
+class Milestone(NamedTuple):
     """A unit of work with its agreed amount, and what everybody sees of it. All `_minor` in its currency."""
 
     milestone_id: str
@@ -66,8 +63,7 @@ class Milestone:
         return self.held_minor - self.unsettled_minor - self.returning_minor
 
 
-@dataclass(frozen=True, slots=True)
-class Payout:
+class Payout(NamedTuple):
     """How far one release is on its way to the bank."""
 
     payout_id: str
@@ -75,8 +71,7 @@ class Payout:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class KnownMethod:
+class KnownMethod(NamedTuple):
     """A payment method of an employer."""
 
     payment_method_id: str
@@ -84,16 +79,14 @@ class KnownMethod:
     removed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class KnownTrainer:
+class KnownTrainer(NamedTuple):
     """Where a trainer is paid."""
 
     trainer_id: str
     country: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A line of a milestone's timeline."""
 
     entry_id: str

@@ -7,7 +7,6 @@ what the bank gives back undoes exactly what was taken.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from schemas import funding as said
@@ -55,20 +54,19 @@ def changed(
     """
     before = known or _opened(fact, posting.posted_at)
     target = before.move(fact.type_name, _KINDS[fact.status])
-    after = replace(
-        before,
+    after = before._replace(
         withdrawn_minor=max(before.withdrawn_minor, fact.withdrawn_minor),
         reinstated_minor=max(before.reinstated_minor, fact.reinstated_minor),
     )
     if target is not None:
-        after = replace(
-            after, state=target, status=fact.status, reason=fact.reason, amount_minor=fact.amount_minor,
+        after = after._replace(
+            state=target, status=fact.status, reason=fact.reason, amount_minor=fact.amount_minor,
             fee_minor=fact.fee_minor, evidence_due_at=fact.evidence_due_at,
             is_charge_refundable=fact.is_charge_refundable,
         )  # fmt: skip
     if after == before:
         return None
-    after = replace(after, changed_at=posting.posted_at)
+    after = after._replace(changed_at=posting.posted_at)
     fee = ledger.dispute_fee(posting.also("dispute_fee"), after.fee_minor - before.fee_minor)
     if money is None or money.funding.funding_id != fact.funding_id:
         return _of_no_standing_charge(before, after, posting).then(Moved(entries=fee))
@@ -124,8 +122,7 @@ def _withdraw(money: Money, before: CardDispute, after: CardDispute, posting: Po
     if after.withdrawn_minor == before.withdrawn_minor:
         return Moved(), after
     taken = where_from(money, before.withdrawn_minor, after.withdrawn_minor)
-    after = replace(
-        after,
+    after = after._replace(
         from_held_minor=after.from_held_minor + taken.held,
         from_fees_minor=after.from_fees_minor + taken.fees,
         debt_minor=after.debt_minor + taken.debt,
@@ -191,7 +188,7 @@ def _of_no_standing_charge(before: CardDispute, after: CardDispute, posting: Pos
         *ledger.funds_withdrawn(posting.also("funds_withdrawn"), Taken(0, 0, 0, taken)),
         *ledger.funds_reinstated(posting.also("funds_reinstated"), Taken(0, 0, 0, given)),
     ]
-    return Moved(entries=entries, disputes=(replace(after, lost_minor=after.lost_minor + taken - given),))
+    return Moved(entries=entries, disputes=(after._replace(lost_minor=after.lost_minor + taken - given),))
 
 
 # -- what it gives back --------------------------------------------------------------------------------------
@@ -209,8 +206,7 @@ def _reinstate(
     recovered, left = _part(after.recovered_minor, left)
     debt, left = _part(after.debt_minor, left)
     fees, left = _part(after.from_fees_minor, left)
-    after = replace(
-        after,
+    after = after._replace(
         from_held_minor=after.from_held_minor - held,
         recovered_minor=after.recovered_minor - recovered,
         debt_minor=after.debt_minor - debt,

@@ -1,6 +1,5 @@
 """Stripe's answers to a charge: created, succeeded, declined, to be authenticated. Pure."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from schemas import funding as said
@@ -20,7 +19,7 @@ def intent_created(funding: Funding, fact: stripe.PaymentIntentCreated, *, wante
     target = funding.move(fact.type_name)
     if target is None or funding.payment_intent_id is not None:
         return None
-    funding = replace(funding, state=target, payment_intent_id=fact.payment_intent_id)
+    funding = funding._replace(state=target, payment_intent_id=fact.payment_intent_id)
     return Decided(funding, (confirm(funding) if wanted else cancel(funding, "duplicate"),))
 
 
@@ -43,8 +42,8 @@ def charged(
         *no_longer_in_flight(funding, answered),
         *ledger.charge_succeeded(posting, funding.amount_minor, funding.fees_minor, fact.stripe_fee_minor),
     ]
-    funding = replace(
-        funding, state=target, payment_intent_id=fact.payment_intent_id, charge_id=fact.charge_id, expires_at=None
+    funding = funding._replace(
+        state=target, payment_intent_id=fact.payment_intent_id, charge_id=fact.charge_id, expires_at=None
     )
     event = said.MilestoneFunded(
         contract_id=funding.contract_id,
@@ -92,7 +91,7 @@ def declined(
         return None
     # A cancelled intent takes no further try: the next one begins with an intent of its own.
     intent_id = None if cancelled else funding.payment_intent_id
-    was, funding = funding, replace(funding, state=target, payment_intent_id=intent_id, expires_at=None)
+    was, funding = funding, funding._replace(state=target, payment_intent_id=intent_id, expires_at=None)
     if was.state not in states.UNDER_WAY:
         return Decided(funding, ())
     event = said.FundingFailed(
@@ -125,7 +124,7 @@ def action_required(
     target = funding.move(fact.type_name)
     if target is None or fact.attempt != funding.attempt:
         return None
-    funding = replace(funding, state=target, expires_at=now + life)
+    funding = funding._replace(state=target, expires_at=now + life)
     event = said.FundingActionRequired(
         contract_id=funding.contract_id,
         milestone_id=funding.milestone_id,

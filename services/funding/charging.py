@@ -1,7 +1,6 @@
 """Asking for a charge: who may, by which card, how often, over what sum. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -116,8 +115,8 @@ def begin(
     if edge is None:
         return conflict("milestone_not_fundable", f"this milestone cannot be funded now ({state})")
     if again and last is not None:
-        funding = replace(
-            last, state=edge.target, attempt=last.attempt + 1, payment_method_id=method.payment_method_id,
+        funding = last._replace(
+            state=edge.target, attempt=last.attempt + 1, payment_method_id=method.payment_method_id,
             fee_rule=fees.rule, expires_at=None,
         )  # fmt: skip
     else:

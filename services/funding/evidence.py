@@ -6,7 +6,7 @@ has to add. It names parties by our ids alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from schemas import funding as said
@@ -92,7 +92,7 @@ def answer(
         due_at=dispute.evidence_due_at,
     )
     call = stripe.SubmitDisputeEvidence(**about, **texts, funding_id=dispute.funding_id)
-    return Answered(replace(row, state=row.move(command.type_name) or row.state), (event, call))
+    return Answered(row._replace(state=row.move(command.type_name) or row.state), (event, call))
 
 
 def submitted(given: Sequence[Evidence], fact: stripe.DisputeEvidenceSubmitted, now: datetime) -> Answered | None:
@@ -108,7 +108,7 @@ def refused(
     if moved is None:
         return None
     code = fact.code or "call_refused"
-    row = replace(moved.evidence, code=code)
+    row = moved.evidence._replace(code=code)
     event = said.DisputeEvidenceRefused(
         contract_id=row.contract_id,
         milestone_id=row.milestone_id,
@@ -125,7 +125,7 @@ def _moved(given: Sequence[Evidence], trigger: str, now: datetime) -> Answered |
     for row in given:
         target = row.move(trigger)
         if target is not None:
-            return Answered(replace(row, state=target, changed_at=now), ())
+            return Answered(row._replace(state=target, changed_at=now), ())
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from schemas.money import currency_of, share
 
@@ -23,8 +24,7 @@ class FeeRule:
     initiation_returned_basis_points: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Fees:
+class Fees(NamedTuple):
     """The fees of one charge, in minor units of its currency."""
 
     rule: str
@@ -81,10 +81,9 @@ def fees_for(rules: Sequence[FeeRule], now: datetime, amount_minor: int, currenc
     Raises ValueError when no rule holds yet.
     """
     today = now.astimezone(UTC).date()
-    holding = [rule for rule in rules if rule.holds_from <= today]
-    if not holding:
+    rule = next((rule for rule in reversed(rules) if rule.holds_from <= today), None)
+    if rule is None:
         raise ValueError(f"no fee rule holds on {today}")
-    rule = holding[-1]
     return Fees(
         rule.id,
         share(amount_minor, rule.marketplace_basis_points, currency),

@@ -1,7 +1,6 @@
 """Freezing what a milestone holds, and lifting that: nothing frozen is released, each reason ends by itself. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from schemas import funding as said
@@ -71,7 +70,7 @@ def lift(
             still_frozen=len(hold) > number,
             reason=reason,
         )
-        made = made.then(Moved((event,), freezes=(replace(one, lifted_at=now),)))
+        made = made.then(Moved((event,), freezes=(one._replace(lifted_at=now),)))
     return made
 
 

@@ -8,9 +8,10 @@ nothing to say. Money that comes back is looked at anew.
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from schemas.base import Actor, Message
 from schemas.funding import BY_HOLD_LIMIT, HoldLimitNear, MilestoneFunded, RefundMilestone
@@ -51,8 +52,7 @@ class HoldPolicy:
     """From here on an operator must decide."""
 
 
-@dataclass(frozen=True, slots=True)
-class HoldLimit:
+class HoldLimit(NamedTuple):
     """Until when the money of one charge may be held. A row of `hold_limits`."""
 
     funding_id: str
@@ -111,7 +111,7 @@ def check(limit: HoldLimit, held_minor: int, now: datetime, policy: HoldPolicy) 
             actor=_RULE, contract_id=limit.contract_id, milestone_id=limit.milestone_id,
             reason="The time for which this money may be held is over.",
         )  # fmt: skip
-        return Checked(replace(limit, decide_since=limit.decide_since or now), (refund,), again)
+        return Checked(limit._replace(decide_since=limit.decide_since or now), (refund,), again)
     if reached < limit.hold_until - max((*policy.warnings, policy.decision)) * _DAY:
         return Checked(limit, (), again)  # money that came back, and there is time
     decides = reached >= limit.hold_until - policy.decision * _DAY
@@ -128,5 +128,5 @@ def check(limit: HoldLimit, held_minor: int, now: datetime, policy: HoldPolicy) 
         operator_decides=decides,
     )
     if decides:
-        limit = replace(limit, decide_since=limit.decide_since or now)
+        limit = limit._replace(decide_since=limit.decide_since or now)
     return Checked(limit, (near,), again)

@@ -1,7 +1,6 @@
 """Decisions about payment methods: several per employer, one of them the default. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from schemas import funding as said
 from schemas import stripe
@@ -22,8 +21,8 @@ def may_change(command: said.SetDefaultPaymentMethod | said.RemovePaymentMethod)
 
 def add(methods: Sequence[PaymentMethod], new: PaymentMethod) -> Changed:
     """A method was set up. The newest is the default: it is the one the employer has just chosen."""
-    changed = [replace(method, is_default=False) for method in methods if method.is_default]
-    new = replace(new, is_default=True)
+    changed = [method._replace(is_default=False) for method in methods if method.is_default]
+    new = new._replace(is_default=True)
     event = said.PaymentMethodAdded(
         employer_id=new.employer_id,
         payment_method_id=new.payment_method_id,
@@ -43,9 +42,9 @@ def set_default(methods: Sequence[PaymentMethod], wanted: str) -> Changed | Refu
         return not_found("payment method", wanted)
     if chosen.is_default:
         return Unchanged(detail="this is the default already")
-    changed = [replace(method, is_default=False) for method in methods if method.is_default]
+    changed = [method._replace(is_default=False) for method in methods if method.is_default]
     event = said.DefaultPaymentMethodChanged(employer_id=chosen.employer_id, payment_method_id=wanted)
-    return [*changed, replace(chosen, is_default=True)], [event]
+    return [*changed, chosen._replace(is_default=True)], [event]
 
 
 def remove(methods: Sequence[PaymentMethod], wanted: str, *, funding_under_way: bool) -> Changed | Refused:
@@ -77,16 +76,16 @@ def updated(methods: Sequence[PaymentMethod], fact: stripe.PaymentMethodUpdated)
     known = next((m for m in methods if m.payment_method_id == fact.payment_method_id), None)
     if known is None:
         return None
-    return replace(known, brand=fact.brand, last4=fact.last4, exp_month=fact.exp_month, exp_year=fact.exp_year)
+    return known._replace(brand=fact.brand, last4=fact.last4, exp_month=fact.exp_month, exp_year=fact.exp_year)
 
 
 def drop(methods: Sequence[PaymentMethod], chosen: PaymentMethod) -> tuple[list[PaymentMethod], str | None]:
     """Mark one as removed; where it was the default, the newest of the others inherits."""
-    changed = [replace(chosen, removed=True, is_default=False)]
+    changed = [chosen._replace(removed=True, is_default=False)]
     others = [m for m in methods if not m.removed and m.payment_method_id != chosen.payment_method_id]
     if chosen.is_default and others:
         heir = max(others, key=lambda method: method.added_at)
-        changed.append(replace(heir, is_default=True))
+        changed.append(heir._replace(is_default=True))
         return changed, heir.payment_method_id
     return changed, None
 

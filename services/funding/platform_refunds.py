@@ -5,7 +5,6 @@ loss. It is a loss until the trainer makes it good: what comes back later goes t
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from schemas import funding as said
@@ -61,7 +60,7 @@ def request(
     begun = refunds.begun(
         money.funding, refund_id, 0, fees_minor, "operator", command.actor.party_id, command.reason, posting.posted_at
     )
-    refund = replace(begun, lost_minor=amount_minor)
+    refund = begun._replace(lost_minor=amount_minor)
     entries = ledger.refund_requested(posting.also("refund_requested"), 0, fees_minor, amount_minor)
     told = (refund_events.from_platform(refund), refunds.create_refund(money.funding, refund))
     return Moved(told, entries, refunds=(refund,))
@@ -78,8 +77,7 @@ def repay(given: Sequence[Refund], amount_minor: int, now: datetime) -> tuple[li
         part_minor = min(left_minor, refund.lost_minor)
         if part_minor:
             changed.append(
-                replace(
-                    refund,
+                refund._replace(
                     amount_minor=refund.amount_minor + part_minor,
                     lost_minor=refund.lost_minor - part_minor,
                     changed_at=now,

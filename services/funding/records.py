@@ -1,8 +1,8 @@
 """What funding's decisions read and write: rows, and what a decision changes and says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from schemas.base import Actor, Message
 from schemas.funding import FreezeCause, RefundCause
@@ -10,8 +10,7 @@ from services.funding import states
 from services.funding.ledger import Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Milestone:
+class Milestone(NamedTuple):
     """The terms of a milestone, as contracts published them."""
 
     milestone_id: str
@@ -25,8 +24,7 @@ class Milestone:
     cancelled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Funding:
+class Funding(NamedTuple):
     """One charge for one milestone."""
 
     funding_id: str
@@ -61,8 +59,7 @@ class Funding:
         return edge.target if edge else None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """An attempt that has an answer."""
 
     funding_id: str
@@ -76,8 +73,7 @@ class Attempt:
     ended_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentMethod:
+class PaymentMethod(NamedTuple):
     """A card that may be charged off-session."""
 
     payment_method_id: str
@@ -91,8 +87,7 @@ class PaymentMethod:
     added_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Refund:
+class Refund(NamedTuple):
     """Money on its way back to the employer."""
 
     refund_id: str
@@ -140,8 +135,7 @@ class Refund:
         return edge.target if edge else None
 
 
-@dataclass(frozen=True, slots=True)
-class Freeze:
+class Freeze(NamedTuple):
     """A reason why what a milestone holds may not be released. Several may hold at once."""
 
     milestone_id: str
@@ -156,8 +150,7 @@ class Freeze:
     """None: it holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardDispute:
+class CardDispute(NamedTuple):
     """A cardholder's dispute of a charge at the bank, and from where its money was taken."""
 
     dispute_id: str
@@ -202,8 +195,7 @@ class CardDispute:
         return edge.target if edge else None
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """An operator's answer to a dispute at the bank."""
 
     evidence_id: str
@@ -225,8 +217,7 @@ class Evidence:
         return edge.target if edge else None
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(NamedTuple):
     """Who approved a release of the work's money, and when: the bank asks for that when the charge is disputed."""
 
     release_id: str
@@ -238,8 +229,7 @@ class Approval:
     approved_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnedTransfer:
+class ReturnedTransfer(NamedTuple):
     """A transfer of which something came back from the trainer's account."""
 
     transfer_id: str
@@ -252,8 +242,7 @@ class ReturnedTransfer:
     changed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ConvertedRefund:
+class ConvertedRefund(NamedTuple):
     """A refund of a charge that was set aside, made at Stripe by hand."""
 
     stripe_refund_id: str
@@ -271,8 +260,7 @@ class ConvertedRefund:
     changed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """What a decision about money that came in changes and says."""
 
     said: tuple[Message, ...] = ()
@@ -296,8 +284,7 @@ class Moved:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """What a decision about a funding changes and says."""
 
     funding: Funding

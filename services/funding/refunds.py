@@ -5,7 +5,6 @@ totals say so, and comes back into held only when Stripe never made it.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from schemas import funding as said
@@ -180,8 +179,7 @@ _OUTCOME = {
 
 def changed(refund: Refund, held_minor: int, fact: stripe.RefundChanged, posting: Posting) -> Moved | None:
     """Stripe tells how far a refund is: its totals are booked, its state follows. None: nothing new."""
-    after = replace(
-        refund,
+    after = refund._replace(
         stripe_refund_id=fact.stripe_refund_id,
         debited_minor=max(refund.debited_minor, fact.debited_minor),
         returned_minor=max(refund.returned_minor, fact.returned_minor),
@@ -190,10 +188,10 @@ def changed(refund: Refund, held_minor: int, fact: stripe.RefundChanged, posting
     target = refund.move(fact.type_name, outcome)
     code = fact.failure_reason or fact.pending_reason or None
     if target is not None:
-        after = replace(after, state=target, code=code if outcome != "succeeded" else None)
+        after = after._replace(state=target, code=code if outcome != "succeeded" else None)
     if after == refund:
         return None
-    after = replace(after, changed_at=posting.posted_at)
+    after = after._replace(changed_at=posting.posted_at)
     event: tuple[Message, ...] = ()
     if target == states.MADE:
         event = refund_events.made(after, held_minor)
@@ -234,7 +232,7 @@ def refused(refund: Refund, money: Money | None, code: str, message: str, postin
     target = refund.move(stripe.RefundRefused.type_name, "void" if void else "")
     if target is None:
         return None
-    after = replace(refund, state=target, code=code, changed_at=posting.posted_at)
+    after = refund._replace(state=target, code=code, changed_at=posting.posted_at)
     if money is None or void:
         held_minor = money.held_minor if money else 0
         return Moved(refund_events.failed(after, held_minor, owed=True, code=code, message=message), refunds=(after,))
@@ -259,18 +257,18 @@ def made_at_stripe(
     """
     if fact.status in ("failed", "canceled") and fact.debited_minor == 0:
         return None
-    refund = replace(
-        known or row, state=states.ASKED, cause="made_at_stripe", amount_minor=0, fees_minor=0, code=None, lost_minor=0
+    refund = (known or row)._replace(
+        state=states.ASKED, cause="made_at_stripe", amount_minor=0, fees_minor=0, code=None, lost_minor=0
     )
     told: Moved | None = None
     if money is not None and money.funding.funding_id == fact.funding_id:
         amount_minor = min(fact.amount_minor, money.held_minor)
         fees_minor = min(fact.amount_minor - amount_minor, money.fees_left_minor)
-        refund = replace(refund, amount_minor=amount_minor, fees_minor=fees_minor)
+        refund = refund._replace(amount_minor=amount_minor, fees_minor=fees_minor)
         if amount_minor:
             told = _taken(money, refund, fact.type_name, posting)
         else:
-            refund = replace(refund, fees_minor=0)
+            refund = refund._replace(fees_minor=0)
     held_minor = ledger.owed_minor([*money.entries, *(told.entries if told else ())], "held") if money else 0
     then = changed(refund, held_minor, fact, posting) or Moved(refunds=(refund,))
     if told is None:
@@ -299,8 +297,7 @@ def paid_by_hand(
     if target is None:
         return conflict("refund_not_owed", f"this refund is {refund.state}: only one that failed is paid by hand")
     owed_minor = refund.owed_minor
-    after = replace(
-        refund,
+    after = refund._replace(
         state=target,
         by_hand_minor=refund.by_hand_minor + owed_minor,
         reference=command.reference,

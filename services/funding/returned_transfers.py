@@ -5,7 +5,6 @@ its own; the rest is held again, frozen: an operator decides whether it is refun
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from schemas import funding as said
 from schemas import stripe
@@ -74,8 +73,7 @@ def make_good(disputes: Sequence[CardDispute], amount_minor: int, posting: Posti
         part = min(left, dispute.debt_minor)
         if part:
             changed.append(
-                replace(
-                    dispute,
+                dispute._replace(
                     debt_minor=dispute.debt_minor - part,
                     recovered_minor=dispute.recovered_minor + part,
                     changed_at=posting.posted_at,

@@ -6,7 +6,7 @@ converted charge is made in another one (STRIPE.md 1.4, 1.8). So nothing of it i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from schemas import funding as said
 from schemas import stripe
@@ -28,8 +28,8 @@ def set_aside(funding: Funding, fact: stripe.ChargeConverted, answered: Posting,
         *no_longer_in_flight(funding, answered),
         *ledger.charge_set_aside(posting, fact.settled_minor, fact.stripe_fee_minor),
     ]
-    funding = replace(
-        funding, state=target, payment_intent_id=fact.payment_intent_id, charge_id=fact.charge_id, expires_at=None
+    funding = funding._replace(
+        state=target, payment_intent_id=fact.payment_intent_id, charge_id=fact.charge_id, expires_at=None
     )
     event = said.FundingFailed(
         contract_id=funding.contract_id,
@@ -86,8 +86,7 @@ def given_back(
         fact.stripe_refund_id, funding.funding_id, funding.milestone_id, funding.contract_id, fact.status,
         fact.amount_minor, 0, 0, 0, fact.settled_currency, posting.posted_at,
     )  # fmt: skip
-    after = replace(
-        base,
+    after = base._replace(
         status=fact.status,
         debited_minor=max(base.debited_minor, fact.debited_minor),
         returned_minor=max(base.returned_minor, fact.returned_minor),
@@ -101,9 +100,9 @@ def given_back(
         is_the_rest = others_minor + fact.amount_minor >= funding.charge_minor
         paid_minor = owed_minor if is_the_rest else min(out_minor, owed_minor)
         entries += ledger.set_aside_refunded(posting.also("set_aside_refunded"), paid_minor, out_minor - paid_minor)
-        after = replace(after, paid_minor=base.paid_minor + paid_minor)
+        after = after._replace(paid_minor=base.paid_minor + paid_minor)
     if back_minor := after.returned_minor - base.returned_minor:
         paid_minor = after.paid_minor
         entries += ledger.set_aside_returned(posting.also("set_aside_returned"), paid_minor, back_minor - paid_minor)
-        after = replace(after, paid_minor=0)
-    return Given(replace(after, changed_at=posting.posted_at), entries)
+        after = after._replace(paid_minor=0)
+    return Given(after._replace(changed_at=posting.posted_at), entries)

@@ -1,7 +1,7 @@
 """Which of a milestone's fundings speaks for it, and where its money is. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from services.funding import ledger, states
 from services.funding.ledger import Entry
@@ -47,7 +47,7 @@ def moved(funding: Funding, trigger: str, entries: Sequence[Entry]) -> Funding:
     target = funding.move(trigger, where)
     if target is None:
         raise ValueError(f"{funding.funding_id}: {trigger} does not lead from {funding.state} to {where}")
-    return replace(funding, state=target)
+    return funding._replace(state=target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Charges that succeeded and must not stand: booked as they came and given back whole, with all fees. Pure."""
 
-from dataclasses import replace
-
 from schemas import funding as said
 from schemas import stripe
 from schemas.base import Message
@@ -57,15 +55,12 @@ def void(
         *no_longer_in_flight(funding, answered),
         *ledger.charge_voided(posting, work_minor, fees_minor, fact.stripe_fee_minor),
     ]
-    funding = replace(
-        funding, state=target, payment_intent_id=fact.payment_intent_id, charge_id=fact.charge_id, expires_at=None
+    funding = funding._replace(
+        state=target, payment_intent_id=fact.payment_intent_id, charge_id=fact.charge_id, expires_at=None
     )
-    refund = replace(
-        refunds.begun(
-            funding, refund_id, work_minor, fees_minor, cause, refunds.OURS, _REASONS[cause], posting.posted_at
-        ),
-        currency=fact.currency,
-    )
+    refund = refunds.begun(
+        funding, refund_id, work_minor, fees_minor, cause, refunds.OURS, _REASONS[cause], posting.posted_at
+    )._replace(currency=fact.currency)
     # A milestone that another charge funded has not failed.
     failed: tuple[Message, ...] = (_failed(funding, cause),) if in_flight and cause != "duplicate_charge" else ()
     told = (*failed, refund_events.requested(refund, held_minor), refunds.create_refund(funding, refund))

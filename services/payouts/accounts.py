@@ -1,7 +1,7 @@
 """Decisions about trainers' payout accounts. Pure: rows, a message and the time in; rows and messages out."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas import payouts as said
@@ -50,7 +50,7 @@ def start(
                 country=base.country,
             )
         return Unchanged(detail=f"the payout account of {base.trainer_id} is open; it is completed on its set-up page")
-    opened = replace(base, country=command.country, status=target, requirements=(), reason=None, updated_at=now)
+    opened = base._replace(country=command.country, status=target, requirements=(), reason=None, updated_at=now)
     return AccountDecided(
         opened,
         (
@@ -65,7 +65,7 @@ def created(account: Account, fact: stripe.AccountCreated, now: datetime) -> Acc
     if account.account_id == fact.account_id:
         return None
     _check_id(account, fact.account_id)
-    return replace(account, account_id=fact.account_id, updated_at=now)
+    return account._replace(account_id=fact.account_id, updated_at=now)
 
 
 def updated(account: Account, fact: stripe.AccountUpdated, held: Sequence[Payout], now: datetime) -> AccountDecided:
@@ -77,8 +77,7 @@ def updated(account: Account, fact: stripe.AccountUpdated, held: Sequence[Payout
     word = word_of(fact)
     status = account.move(fact.type_name, word) or account.status
     became_ready = status == states.READY and account.status != states.READY
-    after = replace(
-        account,
+    after = account._replace(
         status=status,
         account_id=fact.account_id,
         requirements=list(fact.requirements),
@@ -101,7 +100,7 @@ def refused(account: Account, fact: stripe.CallRefused, now: datetime) -> Accoun
     target = account.move(fact.type_name) if account.account_id is None else None
     if target is None:
         return None
-    after = replace(account, status=target, reason=fact.code or "refused_by_stripe", updated_at=now)
+    after = account._replace(status=target, reason=fact.code or "refused_by_stripe", updated_at=now)
     return AccountDecided(after, (_told(after),))
 
 

@@ -6,7 +6,7 @@ trainer's (the account, the bank payouts): each step in the contract's lane that
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -87,7 +87,7 @@ def release(
     found = _account_or_wait(new, account, stopped=stopped, suspended=suspended)
     if isinstance(found, Account):
         return _transfer(new, found, released.type_name, states.ABLE, now)
-    held = replace(new, state=_target(new, released.type_name, states.NOT_ABLE), waits_for=found.waits_for)
+    held = new._replace(state=_target(new, released.type_name, states.NOT_ABLE), waits_for=found.waits_for)
     return _hold(held, found.reason, account, patience, now)
 
 
@@ -114,11 +114,11 @@ def resume(
     if isinstance(found, Account):
         return _transfer(payout, found, command.type_name, "", now)
     if payout.waits_for != found.waits_for:
-        held = replace(payout, state=_target(payout, command.type_name, found.when), waits_for=found.waits_for)
+        held = payout._replace(state=_target(payout, command.type_name, found.when), waits_for=found.waits_for)
         return _hold(held, found.reason, account, patience, now)
     if payout.overdue or not _is_overdue(payout, patience, now):
         return None
-    after = replace(payout, state=_target(payout, command.type_name, states.OVERDUE), overdue=True, updated_at=now)
+    after = payout._replace(state=_target(payout, command.type_name, states.OVERDUE), overdue=True, updated_at=now)
     return Decided(after, (said.PayoutHeld(**_about(after), reason=after.reason or NOT_READY, overdue=True),))
 
 
@@ -142,8 +142,8 @@ def transferred(payout: Payout, fact: stripe.TransferCreated, now: datetime) -> 
     target = payout.move(fact.type_name)
     if target is None:
         return None
-    after = replace(
-        payout, state=target, transfer_id=fact.transfer_id, reason=None, waits_for=None, updated_at=now,
+    after = payout._replace(
+        state=target, transfer_id=fact.transfer_id, reason=None, waits_for=None, updated_at=now,
         held_since=None, overdue=False, available_at=fact.available_at,
     )  # fmt: skip
     event = said.PayoutInitiated(**_about(after), transfer_id=fact.transfer_id, available_at=fact.available_at)
@@ -166,16 +166,15 @@ def not_transferred(
     if fact.attempt != payout.attempt or payout.move(fact.type_name, states.WAIT) is None:
         return None
     if stopped:
-        held = replace(payout, state=_target(payout, fact.type_name, states.WAIT), waits_for=payout.milestone_id)
+        held = payout._replace(state=_target(payout, fact.type_name, states.WAIT), waits_for=payout.milestone_id)
         return _hold(held, IN_QUESTION, None, patience, now)
     short = fact.code == BALANCE
     if short and suspended:
-        held = replace(payout, state=_target(payout, fact.type_name, states.WAIT), waits_for=cover_of(payout.currency))
+        held = payout._replace(state=_target(payout, fact.type_name, states.WAIT), waits_for=cover_of(payout.currency))
         return _hold(held, SUSPENDED, None, patience, now)
     if short and account is not None and payout.attempt < MOST_TRIES_AT_ONCE:
         return _transfer(payout, account, fact.type_name, states.AGAIN, now)
-    held = replace(
-        payout,
+    held = payout._replace(
         state=_target(payout, fact.type_name, states.WAIT),
         waits_for=PLATFORM if short else payout.trainer_id,
     )
@@ -196,7 +195,7 @@ def transfer_refused(payout: Payout, fact: stripe.CallRefused, patience: Patienc
     """Stripe refused in a way that no rule foresees: it waits, an operator sees the open item. None: stale."""
     if payout.move(fact.type_name) is None:
         return None
-    held = replace(payout, state=_target(payout, fact.type_name, ""), waits_for=payout.trainer_id)
+    held = payout._replace(state=_target(payout, fact.type_name, ""), waits_for=payout.trainer_id)
     return _hold(held, REFUSED, None, patience, now)
 
 
@@ -221,8 +220,7 @@ def _account_or_wait(payout: Payout, account: Account | None, *, stopped: bool, 
 
 
 def _transfer(payout: Payout, account: Account, trigger: str, when: str, now: datetime) -> Decided:
-    after = replace(
-        payout,
+    after = payout._replace(
         state=_target(payout, trigger, when),
         reason=None,
         waits_for=None,
@@ -247,8 +245,7 @@ def _hold(payout: Payout, reason: str, account: Account | None, patience: Patien
     """`payout`: in its new state, and waiting for somebody. `account`: as it was when this was decided; None leaves
     what the payout knows of it."""
     since = payout.held_since or now
-    after = replace(
-        payout,
+    after = payout._replace(
         reason=reason,
         times_ready=account.times_ready if account else payout.times_ready,
         held_since=since,
@@ -290,8 +287,7 @@ def bank_payout(payout: Payout, command: said.RecordBankPayout, now: datetime) -
     if target is None or superseded or known:
         return None
     failure_code = (command.failure_code or "unknown") if target == states.FAILED else None
-    after = replace(
-        payout,
+    after = payout._replace(
         state=target,
         stripe_payout_id=command.stripe_payout_id,
         arrival_at=command.arrival_at,

@@ -6,7 +6,6 @@ is never given up: only what is held is, and what is held has no call to Stripe 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from schemas import payouts as said
@@ -37,8 +36,7 @@ def give_up(
         )
     if refused := _too_early(payout, stopped_by):
         return refused
-    after = replace(
-        payout,
+    after = payout._replace(
         state=target,
         reason=command.reason,
         waits_for=None,

@@ -1,14 +1,13 @@
-"""The rows of payouts, as frozen values: names and order of the fields are those of the tables' columns."""
+"""The rows of payouts, as named tuples: names and order of the fields are those of the tables' columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from services.payouts import states
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """A trainer's payout account."""
 
     trainer_id: str
@@ -30,8 +29,7 @@ class Account:
         return edge.target if edge else None
 
 
-@dataclass(frozen=True, slots=True)
-class Payout:
+class Payout(NamedTuple):
     """One release on its way to the trainer's bank. `amount_minor` in its currency."""
 
     payout_id: str
@@ -82,8 +80,7 @@ class Payout:
         return edge.target if edge else None
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(NamedTuple):
     """Whose payout a transfer at Stripe is."""
 
     transfer_id: str
@@ -92,8 +89,7 @@ class Transfer:
     trainer_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class BankPayout:
+class BankPayout(NamedTuple):
     """What Stripe last told of the bank payout that carries a transfer."""
 
     transfer_id: str
@@ -104,8 +100,7 @@ class BankPayout:
     failure_code: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reversal:
+class Reversal(NamedTuple):
     """A reversal of a transfer, asked for by an operator or made at Stripe by hand. `amount_minor` as the payout."""
 
     reversal_id: str
@@ -123,8 +118,7 @@ class Reversal:
     ended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """What keeps a milestone's released money from leaving for the trainer, each `cause about`."""
 
     milestone_id: str
@@ -132,8 +126,7 @@ class Stop:
     causes: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Suspension:
+class Suspension(NamedTuple):
     """Whether released money in one currency may leave for trainers. Without a row it may."""
 
     currency: str
@@ -149,7 +142,7 @@ class Suspension:
     waived_until: datetime | None
     """Until when an operator lets them go, whatever the auditor says."""
 
-    def move(self, trigger: str, when: str = "") -> str | None:
+    def move(self, trigger: str, when: str) -> str | None:
         """The state that a trigger leads to; None: it changes nothing."""
         edge = states.SUSPENSION.edge(self.state, trigger, when)
         return edge.target if edge else None

@@ -5,7 +5,7 @@ Stripe by hand counts like our own. What Stripe refuses (the trainer's balance d
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from schemas import payouts as said
@@ -67,7 +67,7 @@ def reverse(
         amount_minor=amount_minor,
         currency=payout.currency,
     )
-    after = replace(payout, state=target, reversing_minor=payout.reversing_minor + amount_minor, updated_at=now)
+    after = payout._replace(state=target, reversing_minor=payout.reversing_minor + amount_minor, updated_at=now)
     return Reversed(after, (call,), reversal)
 
 
@@ -95,8 +95,7 @@ def reversed_(payout: Payout, asked: Reversal | None, fact: stripe.TransferRever
     total_minor = max(payout.reversed_minor, fact.reversed_minor)
     whole = total_minor == payout.amount_minor
     waiting_minor = asked.amount_minor if asked and asked.state == ASKED else 0
-    after = replace(
-        payout,
+    after = payout._replace(
         state=payout.move(fact.type_name, states.WHOLE if whole else states.PART) or payout.state,
         reversed_minor=total_minor,
         reversing_minor=payout.reversing_minor - waiting_minor,
@@ -118,7 +117,7 @@ def reversed_(payout: Payout, asked: Reversal | None, fact: stripe.TransferRever
         f"{fact.transfer_id}.{total_minor}", payout.payout_id, payout.contract_id, fact.amount_minor, BY_HAND, "stripe",
         ASKED, None, None, now, None,
     )  # fmt: skip
-    return Reversed(after, (event,), replace(made, state=MADE, amount_minor=fact.amount_minor, ended_at=now))
+    return Reversed(after, (event,), made._replace(state=MADE, amount_minor=fact.amount_minor, ended_at=now))
 
 
 def not_reversed(payout: Payout, asked: Reversal, code: str, message: str, now: datetime) -> Reversed | None:
@@ -139,8 +138,8 @@ def not_reversed(payout: Payout, asked: Reversal, code: str, message: str, now: 
         reason=f"{amount} could not be taken back from the trainer's account ({why}). Try again when the trainer's "
         f"balance covers it, or settle it with the trainer; until then it is the platform's loss",
     )
-    after = replace(payout, reversing_minor=payout.reversing_minor - asked.amount_minor, updated_at=now)
-    return Reversed(after, (event,), replace(asked, state=REFUSED, code=code, detail=message or None, ended_at=now))
+    after = payout._replace(reversing_minor=payout.reversing_minor - asked.amount_minor, updated_at=now)
+    return Reversed(after, (event,), asked._replace(state=REFUSED, code=code, detail=message or None, ended_at=now))
 
 
 def of_payout(reversals: Sequence[Reversal]) -> list[Reversal]:

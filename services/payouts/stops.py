@@ -4,8 +4,6 @@ A release is the ledger's word and stands. But as long as the money has not left
 holds it: what is transferred can only be taken back as far as the trainer still has it.
 """
 
-from dataclasses import replace
-
 from schemas.funding import ChargebackReversed, FundsFrozen, FundsUnfrozen, MilestoneChargedBack
 from services.payouts.records import Stop
 
@@ -26,7 +24,7 @@ def heard(before: Stop | None, fact: Fact) -> Stop | None:
         this = f"{fact.cause} {fact.about}"
     others = [cause for cause in known.causes if cause != this]
     causes = [*others, this] if _holds(fact) else others
-    return None if causes == list(known.causes) else replace(known, causes=causes)
+    return None if causes == list(known.causes) else known._replace(causes=causes)
 
 
 def is_decided(cause: str) -> bool:

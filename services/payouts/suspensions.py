@@ -6,7 +6,7 @@ stop everybody for ever, and a waiver that is forgotten must not last for ever.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas import payouts as said
@@ -45,7 +45,7 @@ def suspend(
             "an operator lets them go" if base.state == states.WAIVED else "they are suspended for this cause already"
         )
         return Unchanged(detail=f"releases in {command.currency}: {word}")
-    after = replace(new, state=target)
+    after = new._replace(state=target)
     event = said.ReleasesSuspended(
         platform=PLATFORM,
         currency=after.currency,
@@ -77,8 +77,7 @@ def allow(
             return conflict("not_suspended", f"releases in {command.currency} are not suspended: nothing is held back")
         return Unchanged(detail=f"releases in {command.currency} are not suspended")
     until = now + waiver if by_operator else None
-    after = replace(
-        before,
+    after = before._replace(
         state=target,
         reason=command.reason,
         changed_by=command.actor.party_id,

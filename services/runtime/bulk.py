@@ -2,12 +2,14 @@
 
 Both are fed by text that is built with one join a column or row. Handing arrays to the driver as Python lists
 costs nearly half of the transaction's time in the driver; a literal costs nothing there.
+
+Records are named tuples: one is made in a seventh of the time of a frozen dataclass, and it is a row as it stands.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 from sqlalchemy import (
@@ -25,10 +27,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.runtime.database import Connection
 
-R = TypeVar("R")
+R = TypeVar("R", bound=NamedTuple)
 Encoder = Callable[[Any], str]
 ColumnEncoder = Callable[[Sequence[Any]], Sequence[str]]
 """Writes a column of values as text, all at once: what can be done at C's speed is not done value by value."""
+
+_PIECE = 500
+"""Rows that are made ready at once: the database takes them in while the next are."""
 
 _COPY_NULL = r"\N"
 _ELEMENT_NULL = "NULL"
@@ -119,9 +124,10 @@ def _encoder(column: "Column[Any]", escape: ColumnEncoder, null: str) -> ColumnE
 
 
 class Entity(Generic[R]):
-    """A table and the record class of its rows: same names, same order, so a row is `record(*row)`.
+    """A table and the record class of its rows, a named tuple: same names, same order, so a record is its own row.
 
-    `generated` columns are left to the database on insertion (a sequence) and are not in the record.
+    `generated` columns are left to the database on insertion (a sequence) and are not in the record. Raises TypeError
+    for a record of other fields than the table's columns.
     """
 
     def __init__(self, table: Table, record: type[R], generated: Sequence[str] = ()) -> None:
@@ -129,13 +135,17 @@ class Entity(Generic[R]):
         self.record = record
         columns = [column for column in table.columns if column.name not in generated]
         self.names = tuple(column.name for column in columns)
+        if record._fields != self.names:
+            raise TypeError(
+                f"{record.__name__} is no row of {table.name}: its fields are {', '.join(record._fields)}, "
+                f"the columns {', '.join(self.names)}"
+            )
         self.key_names = tuple(column.name for column in table.primary_key.columns)
         if generated:
             self.key_names = ()
         self.key_of: Callable[[R], Any] = attrgetter(*self.key_names) if self.key_names else lambda record: None
-        self._values: Callable[[R], Any] = attrgetter(*self.names)
         self._copy_encoders = [_encoder(column, _copy_texts, _COPY_NULL) for column in columns]
-        self._copy_sql = f"COPY {table.name} ({', '.join(self.names)}) FROM STDIN"
+        self.copy_sql = f"COPY {table.name} ({', '.join(self.names)}) FROM STDIN"
         self._element_encoders = [_encoder(column, _element_texts, _ELEMENT_NULL) for column in columns]
         self._update_sql = self._make_update(columns)
         selected = ", ".join(self.names)
@@ -152,22 +162,26 @@ class Entity(Generic[R]):
             f"WHERE {' AND '.join(f't.{c.name} = v.{c.name}' for c in keys)}"
         )
 
-    def copy(self, connection: Connection, records: Iterable[R]) -> None:
+    def copy(self, connection: Connection, records: Sequence[R]) -> None:
         """Insert new rows by COPY."""
-        columns = list(zip(*map(self._values, records), strict=True))
-        if not columns:
+        if not records:
             return
+        with connection.cursor() as cursor, cursor.copy(self.copy_sql) as copy:
+            for begin in range(0, len(records), _PIECE):
+                copy.write(self.copy_text(records[begin : begin + _PIECE]))
+
+    def copy_text(self, records: Sequence[R]) -> str:
+        """Rows as COPY reads them; there must be one at least."""
+        columns = zip(*records, strict=True)
         texts = [encode(column) for encode, column in zip(self._copy_encoders, columns, strict=True)]
-        rows = "\n".join(map("\t".join, zip(*texts, strict=True)))
-        with connection.cursor() as cursor, cursor.copy(self._copy_sql) as copy:
-            copy.write(rows + "\n")
+        return "\n".join(map("\t".join, zip(*texts, strict=True))) + "\n"
 
     def update(self, connection: Connection, records: Sequence[R]) -> None:
         """Overwrite rows that exist, by primary key.
 
         Raises RuntimeError when a row is not there: the caller holds the lane, so it cannot have gone.
         """
-        columns = zip(*map(self._values, records), strict=True)
+        columns = zip(*records, strict=True)
         literals = [
             "{" + ",".join(encode(column)) + "}" for encode, column in zip(self._element_encoders, columns, strict=True)
         ]
@@ -181,8 +195,7 @@ class Entity(Generic[R]):
         literal = text_array(values)
         with connection.cursor() as cursor:
             cursor.execute(f"{self._select_sql}{column} = ANY(%s::text[])".encode(), (literal,))
-            record = self.record
-            return [record(*row) for row in cursor.fetchall()]
+            return list(map(self.record._make, cursor.fetchall()))
 
 
 def text_array(values: Iterable[str]) -> str:

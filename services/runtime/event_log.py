@@ -12,7 +12,7 @@ above. Writers never wait for each other. Along each stream the order is right b
 before the number is taken until after the commit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,36 +55,67 @@ class Row(NamedTuple):
     body: str
 
 
-def append(transaction: "Transaction", lines: Sequence[Line]) -> None:
-    """Write lines at the log's end, each event with the next version of its stream, and wake the relay.
+_PIECE = 200
+"""Lines that are written at once: the database takes them in while the next messages are decided."""
+
+
+class LogWriter:
+    """Writes what one transaction says at the log's end, each event with the next version of its stream.
 
     The caller holds the lanes of all keys, so versions cannot be given twice.
     """
-    if not lines:
-        return
-    versions = transaction.versions({line.message.key for line in lines if line.message.versioned})
-    rows = []
-    moved: dict[str, int] = {}
-    for line in lines:
+
+    def __init__(self, transaction: "Transaction", versions: Mapping[str, int]) -> None:
+        """`versions`: of all keys that an event may be about; one that is missing has said nothing yet."""
+        self._transaction = transaction
+        self._versions = versions
+        self._moved: dict[str, int] = {}
+        self._rows: list[Row] = []
+
+    def append(self, line: Line) -> None:
+        """Say something. It may not be written before `end`."""
         message = line.message
         key = message.key
         version = 0
         if message.versioned:
-            version = moved[key] = moved.get(key, versions.get(key, 0)) + 1
-        rows.append(
+            version = self._moved[key] = self._moved.get(key, self._versions.get(key, 0)) + 1
+        self._rows.append(
             Row(message.topic, key, message.type_name, message.subject, version, line.event_id, line.time,
                 line.correlation_id, line.causation_id, line.command_id, line.traceparent,
                 message.model_dump_json())
         )  # fmt: skip
-    new = {key: version for key, version in moved.items() if key not in versions}
-    known = {key: version for key, version in moved.items() if key in versions}
-    transaction.say(rows, new, known)
+        if len(self._rows) == _PIECE:
+            self._write()
+
+    def end(self) -> None:
+        """Write what is left, and move the streams' versions."""
+        if self._rows:
+            self._write()
+        moved, versions = self._moved, self._versions
+        if moved:
+            new = {key: version for key, version in moved.items() if key not in versions}
+            known = {key: version for key, version in moved.items() if key in versions}
+            self._transaction.advance(new, known)
+
+    def _write(self) -> None:
+        self._transaction.say(self._rows)
+        self._rows = []
+
+
+def append(transaction: "Transaction", lines: Sequence[Line]) -> None:
+    """Write lines at the log's end, for one who has not asked for the versions before; as LogWriter does."""
+    writer = LogWriter(
+        transaction, transaction.versions({line.message.key for line in lines if line.message.versioned})
+    )
+    for line in lines:
+        writer.append(line)
+    writer.end()
 
 
 def append_commands(transaction: "Transaction", rows: Sequence[Row]) -> None:
     """Write commands whose bodies were made earlier at the log's end. Without versions, so no lane need be held."""
     if rows:
-        transaction.say(rows, {}, {})
+        transaction.say(rows)
 
 
 class Logged(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from schemas.base import Message
 from schemas.envelope import Envelope
@@ -13,7 +13,7 @@ from services.runtime.ids import IdSource
 from services.runtime.workspace import Load, Workspace
 
 M = TypeVar("M", bound=Message)
-R = TypeVar("R")
+R = TypeVar("R", bound=NamedTuple)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import orjson
 from fastapi import Depends, FastAPI, Request
@@ -34,7 +34,7 @@ from services.runtime.settings import Settings
 from services.runtime.storage import Answer, Transaction
 from services.runtime.tokens import Caller, HostedLink, HostedPage
 
-R = TypeVar("R")
+R = TypeVar("R", bound=NamedTuple)
 
 Hints = Mapping[str, Callable[[], dict[str, Any]]]
 """More members of a refusal's problem document, by its code: what only a route can know, e.g. an address."""

@@ -13,6 +13,8 @@ from hashlib import sha256
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 """Two characters at a time: half the steps of a per-character loop."""
+_LOW = (1 << 20) - 1
+"""The last four characters: all that differs between neighbours."""
 
 
 def _base32(number: int) -> str:
@@ -30,30 +32,34 @@ class IdSource:
     def __init__(self, randomness: Callable[[int], bytes] = os.urandom) -> None:
         self._randomness = randomness
         self._lock = threading.Lock()
-        self._last = 0
-        self._now: datetime | None = None
-        self._now_ms = 0
-        self._high = -1
+        self._high = 0
         self._high_text = ""
+        """The last id's number without its lowest 20 bits, and their 22 characters: a batch makes thousands of ids
+        that differ in nothing else than the rest."""
+        self._low = _LOW
+        self._now: datetime | None = None
 
     def new(self, prefix: str, now: datetime) -> str:
         """A fresh id. `now` is UTC; ids of one source never fall behind an earlier one."""
         with self._lock:
-            if now is not self._now:  # a batch asks thousands of times with the very same moment
-                self._now, self._now_ms = now, int(now.timestamp() * 1000)
-            now_ms = self._now_ms
-            # Within one millisecond (or after the clock was set back) count on from the last id.
-            if now_ms > self._last >> 80:
-                self._last = now_ms << 80 | int.from_bytes(self._randomness(10), "big")
+            if now is not self._now or self._low == _LOW:  # a batch asks thousands of times with the very same moment
+                self._begin(now)
             else:
-                self._last += 1
-            number = self._last
-            high = number >> 30
-            # Neighbours share all but their last six characters: a batch makes thousands of them.
-            if high != self._high:
-                self._high, self._high_text = high, _base32(number)[:20]
-            text = self._high_text
-        return f"{prefix}_{text}{_PAIRS[number >> 20 & 1023]}{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
+                self._low += 1
+            low, text = self._low, self._high_text
+        return f"{prefix}_{text}{_PAIRS[low >> 10]}{_PAIRS[low & 1023]}"
+
+    def _begin(self, now: datetime) -> None:
+        self._now = now
+        now_ms = int(now.timestamp() * 1000)
+        # Within one millisecond (or after the clock was set back) count on from the last id.
+        if now_ms > self._high >> 80:
+            number = now_ms << 80 | int.from_bytes(self._randomness(10), "big")
+        else:
+            number = self._high + self._low + 1
+        self._low = number & _LOW
+        self._high = number - self._low
+        self._high_text = _base32(number)[:22]
 
 
 def derived_id(prefix: str, *parts: str) -> str:

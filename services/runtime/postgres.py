@@ -1,11 +1,13 @@
 """A service's database on PostgreSQL: the SQL of the runtime's batch path and of its relay."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from typing import TypeVar
+from types import TracebackType
+from typing import NamedTuple, Self, TypeVar
 
 import psycopg
+from psycopg import Copy
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 
@@ -17,10 +19,11 @@ from services.runtime.records import Record, as_text
 from services.runtime.storage import Answer, Known, Position, Wanted
 from services.runtime.timers import Timer
 
-R = TypeVar("R")
+R = TypeVar("R", bound=NamedTuple)
 
 _LEADER_LOCK = (7021, 2)
 _ROWS = Entity(tables.event_log, Row, generated=("sequence",))
+_VERSIONS = "SELECT key, version FROM streams WHERE key = ANY(%s::text[])"
 _LINES = (
     "SELECT sequence, topic, key, type, subject, stream_version, event_id, time, correlation_id, causation_id, "
     "traceparent, body FROM event_log WHERE sequence > %s AND sequence <= %s ORDER BY sequence LIMIT %s"
@@ -41,10 +44,34 @@ _TAKE_TIMERS = (
 
 
 class PostgresTransaction:
-    """A transaction on a connection whose owner begins and ends it. See storage.Transaction."""
+    """A transaction on a connection whose owner begins and ends it. See storage.Transaction.
+
+    The log is written by a COPY that stays open from one `say` to the next, so that PostgreSQL takes its lines in while
+    the next messages are decided. As a context it leaves no COPY open, however the block ends.
+    """
 
     def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+        self._connection = connection
+        self._copying = ExitStack()
+        self._log: Copy | None = None
+        self._announced = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._log = None
+        self._copying.__exit__(kind, error, trace)
+
+    @property
+    def connection(self) -> Connection:
+        """Ready for a statement: what was said before is in."""
+        if self._log is not None:
+            self._log = None
+            self._copying.close()
+        return self._connection
 
     def take(self, wanted: Wanted) -> Known:
         connection = self.connection
@@ -71,11 +98,13 @@ class PostgresTransaction:
                 ),
             )
             parked = connection.execute("SELECT DISTINCT key FROM parked_messages")
+            versions = connection.execute(_VERSIONS, (text_array(wanted.keys),))
         return Known(
             positions={(topic, partition): offset for topic, partition, offset in positions.fetchall()},
             done={command_id for (command_id,) in done.fetchall()},
             seen={(source, key): version for source, key, version in seen.fetchall()},
             parked={key for (key,) in parked.fetchall()},
+            versions=dict(versions.fetchall()),
         )
 
     def see(self, moved: Mapping[tuple[str, str], int]) -> None:
@@ -115,12 +144,28 @@ class PostgresTransaction:
     def versions(self, keys: Collection[str]) -> dict[str, int]:
         if not keys:
             return {}
-        rows = self.connection.execute(
-            "SELECT key, version FROM streams WHERE key = ANY(%s::text[])", (text_array(keys),)
-        ).fetchall()
-        return dict(rows)
+        return dict(self.connection.execute(_VERSIONS, (text_array(keys),)).fetchall())
 
-    def say(self, rows: Sequence[Row], new: Mapping[str, int], known: Mapping[str, int]) -> None:
+    def say(self, rows: Sequence[Row]) -> None:
+        if self._log is None:
+            self._announce()
+            cursor = self._connection.cursor()
+            self._log = self._copying.enter_context(cursor.copy(_ROWS.copy_sql))
+        self._log.write(_ROWS.copy_text(rows))
+
+    def _announce(self) -> None:
+        if self._announced:
+            return
+        self._announced = True
+        with self._connection.pipeline():
+            # The floor, before the first number is taken.
+            self._connection.execute(
+                "SELECT pg_advisory_xact_lock_shared(CASE WHEN is_called THEN last_value ELSE 0 END) "
+                "FROM event_log_sequence"
+            )
+            self._connection.execute(f"NOTIFY {CHANNEL}")
+
+    def advance(self, new: Mapping[str, int], known: Mapping[str, int]) -> None:
         connection = self.connection
         with connection.pipeline():
             if new:
@@ -134,13 +179,6 @@ class PostgresTransaction:
                     "FROM unnest(%s::text[], %s::bigint[]) AS v(key, version) WHERE streams.key = v.key",
                     (text_array(known), bigint_array(known.values())),
                 )
-            # The floor, announced before the first number is taken.
-            connection.execute(
-                "SELECT pg_advisory_xact_lock_shared(CASE WHEN is_called THEN last_value ELSE 0 END) "
-                "FROM event_log_sequence"
-            )
-            connection.execute(f"NOTIFY {CHANNEL}")
-        _ROWS.copy(connection, rows)
 
     def queue_behind(self, record: Record, key: str, reason: str, at: datetime) -> None:
         self.connection.execute(
@@ -180,7 +218,8 @@ class Postgres:
     def transaction(self) -> Iterator[PostgresTransaction]:
         with borrowed(self._engine) as connection:
             try:
-                yield PostgresTransaction(connection)
+                with PostgresTransaction(connection) as transaction:
+                    yield transaction
                 connection.commit()
             except BaseException:
                 connection.rollback()

@@ -5,7 +5,7 @@ The order of its statements is what makes effects happen exactly once (docs/arch
 1. lock the lanes of the batch, so that nobody else decides about these keys until commit;
 2. read the positions and skip what lies below them, drop commands that are answered and events that were seen;
 3. load, decide message by message;
-4. write rows, stream versions, positions and the event log, and commit them together.
+4. write the event log, from the first decision on, then stream versions, rows and positions; commit them together.
 """
 
 import logging
@@ -21,7 +21,7 @@ from schemas.envelope import Envelope
 from services.runtime import event_log
 from services.runtime.clock import Clock
 from services.runtime.decisions import Outcome, Refused, Unchanged
-from services.runtime.event_log import Line
+from services.runtime.event_log import Line, LogWriter
 from services.runtime.handlers import Context, Handlers
 from services.runtime.ids import IdSource
 from services.runtime.lanes import lane_of
@@ -37,6 +37,8 @@ TRANSIENT = (errors.OperationalError, errors.DeadlockDetected, errors.Serializat
 """Trouble of the database, not of a message: try the same batch again."""
 NOT_TRANSIENT = (errors.ProgramLimitExceeded,)
 """An OperationalError by its class, but a message's fault (a text too long for its index): it would hold for ever."""
+
+_WROTE_NOTHING = (Refused, Unchanged)
 
 
 @dataclass(slots=True)
@@ -80,29 +82,27 @@ class Processor:
     ) -> None:
         """Set a message aside with its key: it cannot be handled, all other keys go on. Moves the position."""
         with self.database.transaction() as transaction:
-            lines: list[Line] = []
             # Its stream's version does not move: nothing that is parked was seen, so a redrive can go on from there.
-            due, _ = self._take(transaction, Batch([delivery], positions=positions), lines)
+            due, _, log = self._take(transaction, Batch([delivery], positions=positions))
             if due[0] is not None and delivery.record is not None:
-                lines.append(self._parking.bury(transaction, delivery.record, delivery.key, reason, parked=True))
-            event_log.append(transaction, lines)
+                log.append(self._parking.bury(transaction, delivery.record, delivery.key, reason, parked=True))
+            log.end()
             transaction.move(positions, topic_ids)
 
     def _run(self, transaction: Transaction, batch: Batch, within: AfterDecisions | None) -> list[Outcome]:
-        lines: list[Line] = []
-        due, moved = self._take(transaction, batch, lines)
+        due, moved, log = self._take(transaction, batch)
         if moved:
             transaction.see(moved)
         workspace = Workspace(transaction)
         self._load(workspace, [delivery for delivery in due if isinstance(delivery, Delivery)])
         now = self.clock.now()
         outcomes: list[Outcome] = [
-            self._decide(workspace, item, now, lines) if isinstance(item, Delivery) else item for item in due
+            self._decide(workspace, item, now, log.append) if isinstance(item, Delivery) else item for item in due
         ]
         if within is not None:
             within(transaction, outcomes)
+        log.end()
         workspace.flush()
-        event_log.append(transaction, lines)
         if batch.positions:
             transaction.move(batch.positions, batch.topic_ids)
         return outcomes
@@ -115,28 +115,29 @@ class Processor:
         lines: list[Line] = []
         workspace = Workspace(transaction)
         self._load(workspace, [delivery])
-        self._decide(workspace, delivery, self.clock.now(), lines)
+        self._decide(workspace, delivery, self.clock.now(), lines.append)
         workspace.flush()
         event_log.append(transaction, lines)
 
     # -- 1 and 2: what is due ------------------------------------------------------------------------------
 
     def _take(
-        self, transaction: Transaction, batch: Batch, lines: list[Line]
-    ) -> tuple[list[Delivery | Refused | None], dict[tuple[str, str], int]]:
-        """What is to be decided, in the batch's order; and the versions of the streams once that is done."""
+        self, transaction: Transaction, batch: Batch
+    ) -> tuple[list[Delivery | Refused | None], dict[tuple[str, str], int], LogWriter]:
+        """What is to be decided, in the batch's order; the versions of others' streams once that is done; the log."""
         lanes = {lane_of(delivery.key) for delivery in batch.deliveries}
         lanes.update(partition for _, partition in batch.positions)
         missed = {stream for unreadable in batch.unreadable if (stream := unreadable.stream)}
         lanes.update(lane_of(key) for _, key in missed)
         commands = [d.envelope.id for d in batch.deliveries if d.message.is_command]
         streams = sorted({(d.envelope.source, d.key) for d in batch.deliveries if d.envelope.stream_version} | missed)
-        wanted = Wanted(lanes, {topic for topic, _ in batch.positions}, commands, streams)
-        known = transaction.take(wanted)
-        return self._sift(transaction, batch, known, lines)
+        keys = {delivery.key for delivery in batch.deliveries}
+        known = transaction.take(Wanted(lanes, {topic for topic, _ in batch.positions}, commands, streams, keys))
+        log = LogWriter(transaction, known.versions)
+        return *self._sift(transaction, batch, known, log), log
 
     def _sift(
-        self, transaction: Transaction, batch: Batch, known: Known, lines: list[Line]
+        self, transaction: Transaction, batch: Batch, known: Known, log: LogWriter
     ) -> tuple[list[Delivery | Refused | None], dict[tuple[str, str], int]]:
         due: list[Delivery | Refused | None] = []
         moved: dict[tuple[str, str], int] = {}
@@ -144,7 +145,7 @@ class Processor:
         for delivery in batch.deliveries:
             record, envelope, key = delivery.record, delivery.envelope, delivery.key
             if unreadable and record is not None:
-                self._bury_unreadable(transaction, unreadable, record, known, lines)
+                self._bury_unreadable(transaction, unreadable, record, known, log)
             if record is not None and record.offset < known.positions.get((record.topic, record.partition), 0):
                 due.append(None)
             elif key in known.parked:
@@ -167,17 +168,17 @@ class Processor:
                             f"a loss in the stream {envelope.source}/{key}: version {envelope.stream_version} "
                             f"came after version {seen}"
                         )
-                        lines.append(self._parking.bury(transaction, record, key, reason, parked=True))
+                        log.append(self._parking.bury(transaction, record, key, reason, parked=True))
                         known.parked.add(key)
             else:
                 due.append(delivery)
-        self._bury_unreadable(transaction, unreadable, None, known, lines)
+        self._bury_unreadable(transaction, unreadable, None, known, log)
         return due, moved
 
     # -- what cannot be handled ----------------------------------------------------------------------------
 
     def _bury_unreadable(
-        self, transaction: Transaction, left: list[Unreadable], until: Record | None, known: Known, lines: list[Line]
+        self, transaction: Transaction, left: list[Unreadable], until: Record | None, known: Known, log: LogWriter
     ) -> None:
         """Take out of `left` what stands before a record in its partition (all, when None) and bury it.
 
@@ -191,7 +192,7 @@ class Processor:
                 continue
             missed = stream is not None and envelope is not None and envelope.stream_version > known.seen.get(stream, 0)
             key = as_text(record.key)
-            lines.append(self._parking.bury(transaction, record, key, unreadable.reason, parked=missed))
+            log.append(self._parking.bury(transaction, record, key, unreadable.reason, parked=missed))
             if missed:
                 known.parked.add(key)
 
@@ -211,7 +212,7 @@ class Processor:
                 workspace.fetch(entity, column, values)
             step += 1
 
-    def _decide(self, workspace: Workspace, delivery: Delivery, now: datetime, lines: list[Line]) -> Outcome:
+    def _decide(self, workspace: Workspace, delivery: Delivery, now: datetime, say: Callable[[Line], None]) -> Outcome:
         envelope, message = delivery.envelope, delivery.message
         registered = self._handlers.get(envelope.type)
         if registered is None:
@@ -219,7 +220,7 @@ class Processor:
         context = Context(envelope, now, workspace, self.ids)
         before = workspace.writes
         outcome = registered.handle(context, message)
-        if isinstance(outcome, Refused | Unchanged) and workspace.writes != before:
+        if isinstance(outcome, _WROTE_NOTHING) and workspace.writes != before:
             raise RuntimeError(f"{envelope.type} was refused after it had written: decide first, write then")
         said = context.said
         if message.is_command and delivery.record is not None:
@@ -231,8 +232,8 @@ class Processor:
                     f"{spoken.type_name} about {spoken.key} was said while deciding about {delivery.key}: its lane is "
                     "not held; send a command about it to its own topic instead"
                 )
-            lines.append(Line(spoken, context.new_id("evt"), now, envelope.correlation_id, envelope.id, command_id,
-                              envelope.traceparent))  # fmt: skip
+            say(Line(spoken, context.new_id("evt"), now, envelope.correlation_id, envelope.id, command_id,
+                     envelope.traceparent))  # fmt: skip
             command_id = None
         for due_at, command, name in context.later:
             self._check_timer(delivery, command)

@@ -196,9 +196,8 @@ def discard(
             message_type=parked.headers.get("ce_type", ""), parked_reason=parked.reason, reason=reason,
             discarded_by=by, skipped_versions=skipped,
         )  # fmt: skip
-        event_log.append(
-            PostgresTransaction(connection), [Line(fact, fact.discard_id, now, fact.discard_id, "", None, "")]
-        )
+        with PostgresTransaction(connection) as transaction:
+            event_log.append(transaction, [Line(fact, fact.discard_id, now, fact.discard_id, "", None, "")])
         (left,) = connection.execute(
             "SELECT count(*) FROM parked_messages WHERE key = %s", (parked.key,)
         ).fetchone() or (0,)
@@ -255,7 +254,8 @@ def _handle(connection: Connection, processor: Processor, parked: Parked) -> boo
     delivery = read_record(parked.record)
     if delivery.message.is_command and _is_answered(connection, envelope.id):
         return False
-    processor.settle(PostgresTransaction(connection), delivery)
+    with PostgresTransaction(connection) as transaction:
+        processor.settle(transaction, delivery)
     if version:
         _see(connection, envelope.source, parked.key, version)
     return True

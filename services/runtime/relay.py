@@ -235,7 +235,9 @@ class _Acknowledged:
             {
                 "enable.idempotence": True,
                 "acks": "all",
-                "linger.ms": 1,
+                # Every chunk ends in a flush, which sends at once what waits: until then records gather, so that a
+                # chunk is one request for each topic and not as many as it takes milliseconds to hand it over.
+                "linger.ms": 100,
                 "batch.num.messages": 10_000,
                 "queue.buffering.max.messages": 100_000,
                 "delivery.report.only.error": True,

@@ -114,9 +114,10 @@ class Service:
         except TopicMissingError as error:
             sys.exit(f"{self.name} does not start: {error}")
         # The worker is stopped first and the relay last, so that everything decided is published.
-        live(settings, app_server(app, settings), [worker, *own, timers, relay])
+        parts: list[Part] = [worker, *own, timers, relay]
+        live(settings, app_server(app, settings), parts)
         engine.dispose()
-        failures = [part.failure for part in (worker, *own, timers, relay) if part.failure is not None]
+        failures = [part.failure for part in parts if part.failure is not None]
         if failures:
             sys.exit(f"{self.name} stopped: {failures[0]}")
 

@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     auth_secret: SecretStr = SecretStr("")
     """Signs bearer tokens and links to hosted pages (HMAC-SHA256)."""
 
-    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 1_000
     """Most messages decided in one transaction."""
     poll_timeout_s: float = 0.1
     """Longest wait for a first message; a batch is never waited for to fill."""

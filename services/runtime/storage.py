@@ -14,7 +14,7 @@ from services.runtime.event_log import Logged, Row
 from services.runtime.records import Record
 from services.runtime.timers import Timer
 
-R = TypeVar("R")
+R = TypeVar("R", bound=NamedTuple)
 
 
 class Wanted(NamedTuple):
@@ -27,6 +27,8 @@ class Wanted(NamedTuple):
     """Their ids: which of them were answered?"""
     streams: Collection[tuple[str, str]]
     """Source and key: up to which version were they seen?"""
+    keys: Collection[str] = ()
+    """Up to which version has this service spoken about them?"""
 
 
 class Known(NamedTuple):
@@ -36,6 +38,8 @@ class Known(NamedTuple):
     done: set[str]
     seen: dict[tuple[str, str], int]
     parked: set[str]
+    versions: dict[str, int]
+    """Of this service's own streams; a key that is missing has said nothing yet."""
 
 
 class Answer(NamedTuple):
@@ -77,8 +81,15 @@ class Transaction(Protocol):
         """The versions of this service's own streams; a key that is missing has said nothing yet."""
         ...
 
-    def say(self, rows: Sequence[Row], new: Mapping[str, int], known: Mapping[str, int]) -> None:
-        """Append to the event log (numbers are given now, visible at the commit) and move the streams' versions."""
+    def say(self, rows: Sequence[Row]) -> None:
+        """Append to the event log, and wake the relay with the commit. Numbers are visible at the commit.
+
+        Does not wait until the rows are in: they may be refused by a later call, or at the commit.
+        """
+        ...
+
+    def advance(self, new: Mapping[str, int], known: Mapping[str, int]) -> None:
+        """Move the versions of this service's own streams: of keys that had said nothing, and of others."""
         ...
 
     def queue_behind(self, record: Record, key: str, reason: str, at: datetime) -> None:

@@ -6,14 +6,14 @@ loaded ahead are fetched when asked for, so loading ahead (`Load`) is for speed,
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from schemas.base import Message
 from services.runtime.bulk import Entity
 from services.runtime.storage import Transaction
 from services.runtime.timers import Timer
 
-R = TypeVar("R")
+R = TypeVar("R", bound=NamedTuple)
 M = TypeVar("M", bound=Message)
 
 
@@ -30,57 +30,96 @@ class Load(Generic[M]):
     value: Callable[[M, "Workspace"], str | None]
 
 
+class _Rows(Generic[R]):
+    """The rows of one table in a workspace."""
+
+    __slots__ = ("_index", "appended", "asked", "by_key", "changed", "entity", "stored")
+
+    def __init__(self, entity: Entity[R]) -> None:
+        self.entity = entity
+        self.by_key: dict[Any, R] = {}
+        self.asked: dict[str, set[str]] = {}
+        """By column: the values that the database was asked for."""
+        self.stored: set[Any] = set()
+        self.changed: dict[Any, R] = {}
+        self.appended: list[R] = []
+        self._index: dict[str, dict[str, set[Any]]] = {}
+        """By column and value: the primary keys of the rows here that have, or once had, that value."""
+
+    def remember(self, key: Any, record: R) -> None:
+        self.by_key[key] = record
+        for column, index in self._index.items():
+            # A key stays under a value it had before; `having` looks at the row as it is now.
+            _note(index, getattr(record, column), key)
+
+    def track(self, column: str) -> None:
+        if column not in self._index:
+            index = self._index[column] = {}
+            for key, record in self.by_key.items():
+                _note(index, getattr(record, column), key)
+
+    def having(self, column: str, value: str) -> list[R]:
+        keys = self._index[column].get(value, ())
+        by_key = self.by_key
+        return [row for key in sorted(keys) if getattr(row := by_key[key], column) == value]
+
+
+def _note(index: dict[str, set[Any]], value: str, key: Any) -> None:
+    keys = index.get(value)
+    if keys is None:
+        index[value] = {key}
+    else:
+        keys.add(key)
+
+
 class Workspace:
     """The rows of one transaction. Not shared between threads."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        self._rows: dict[Entity[Any], dict[Any, Any]] = {}
-        self._fetched: dict[Entity[Any], dict[str, set[str]]] = {}
-        """By entity and column: the values that the database was asked for."""
-        self._index: dict[Entity[Any], dict[str, dict[str, set[Any]]]] = {}
-        """By entity, column and value: the primary keys of the rows here that have, or once had, that value."""
-        self._stored: dict[Entity[Any], set[Any]] = {}
-        self._changed: dict[Entity[Any], dict[Any, Any]] = {}
-        self._appended: dict[Entity[Any], list[Any]] = {}
+        self._tables: dict[Entity[Any], _Rows[Any]] = {}
         self.writes = 0
         """Counts puts, appends, emits and timers: a refusal must leave it as it was."""
         self._woken: set[str] = set()
         self._timers: list[Timer] = []
 
+    def _rows(self, entity: Entity[R]) -> _Rows[R]:
+        rows = self._tables.get(entity)
+        if rows is None:
+            rows = self._tables[entity] = _Rows(entity)
+        return rows
+
     def fetch(self, entity: Entity[Any], column: str, values: Iterable[str]) -> None:
         """Load all rows whose `column` is one of `values`, unless that was done before."""
-        fetched = self._fetched.setdefault(entity, {}).setdefault(column, set())
-        missing = sorted({value for value in values if value not in fetched})
+        rows = self._rows(entity)
+        asked = rows.asked.setdefault(column, set())
+        missing = sorted({value for value in values if value not in asked})
         if not missing:
             return
-        fetched.update(missing)
-        self._track(entity, column)
-        rows = self._rows.setdefault(entity, {})
-        stored = self._stored.setdefault(entity, set())
+        asked.update(missing)
+        rows.track(column)
         key_of = entity.key_of
         for record in self._transaction.select(entity, column, missing):
             key = key_of(record)
-            stored.add(key)
-            if key not in rows:  # what this transaction wrote is newer
-                self._remember(entity, key, record)
+            rows.stored.add(key)
+            if key not in rows.by_key:  # what this transaction wrote is newer
+                rows.remember(key, record)
 
     def get(self, entity: Entity[R], key: str) -> R | None:
         """The row with this primary key (of one column), as it is now in this transaction."""
-        rows = self._rows.get(entity)
-        if rows is not None and (row := rows.get(key)) is not None:
-            return row  # type: ignore[no-any-return]
-        self.fetch(entity, entity.key_names[0], (key,))
-        return self._rows[entity].get(key)
+        rows = self._rows(entity)
+        row = rows.by_key.get(key)
+        if row is None:
+            self.fetch(entity, entity.key_names[0], (key,))
+            row = rows.by_key.get(key)
+        return row
 
     def find(self, entity: Entity[R], column: str, value: str) -> list[R]:
         """All rows with this value, as they are now in this transaction, in the order of their primary key."""
-        fetched = self._fetched.get(entity)
-        if fetched is None or value not in fetched.get(column, ()):
+        rows = self._rows(entity)
+        if value not in rows.asked.get(column, ()):
             self.fetch(entity, column, (value,))
-        rows = self._rows[entity]
-        keys = self._index[entity][column].get(value, ())
-        return [row for key in sorted(keys) if getattr(row := rows[key], column) == value]
+        return rows.having(column, value)
 
     def put(self, entity: Entity[R], record: R) -> None:
         """Write a row: new, or in place of the one with the same primary key.
@@ -88,28 +127,15 @@ class Workspace:
         A row that is stored must have been seen here before (`Load`, `get` or `find`); else it is taken for new, and
         the database refuses it when the batch is flushed.
         """
+        rows = self._rows(entity)
         key = entity.key_of(record)
-        self._remember(entity, key, record)
-        self._changed.setdefault(entity, {})[key] = record
+        rows.remember(key, record)
+        rows.changed[key] = record
         self.writes += 1
-
-    def _remember(self, entity: Entity[Any], key: Any, record: Any) -> None:
-        self._rows.setdefault(entity, {})[key] = record
-        for column, index in self._index.get(entity, {}).items():
-            # A key stays under a value it had before; `find` looks at the row as it is now.
-            index.setdefault(getattr(record, column), set()).add(key)
-
-    def _track(self, entity: Entity[Any], column: str) -> None:
-        by_column = self._index.setdefault(entity, {})
-        if column not in by_column:
-            index: dict[str, set[Any]] = {}
-            for key, record in self._rows.get(entity, {}).items():
-                index.setdefault(getattr(record, column), set()).add(key)
-            by_column[column] = index
 
     def append(self, entity: Entity[R], record: R) -> None:
         """Write a row of an append-only table."""
-        self._appended.setdefault(entity, []).append(record)
+        self._rows(entity).appended.append(record)
         self.writes += 1
 
     def wake(self, channel: str) -> None:
@@ -122,16 +148,14 @@ class Workspace:
 
     def flush(self) -> None:
         """Send every write to the database, a statement or two for each table."""
-        for entity, records in self._changed.items():
-            stored = self._stored.get(entity, set())
-            new = [record for key, record in records.items() if key not in stored]
-            known = [record for key, record in records.items() if key in stored]
-            if new:
-                self._transaction.insert(entity, new)
+        for rows in self._tables.values():
+            stored = rows.stored
+            new = [record for key, record in rows.changed.items() if key not in stored]
+            known = [record for key, record in rows.changed.items() if key in stored]
+            if new or rows.appended:
+                self._transaction.insert(rows.entity, new + rows.appended)
             if known:
-                self._transaction.update(entity, known)
-        for entity, appended in self._appended.items():
-            self._transaction.insert(entity, appended)
+                self._transaction.update(rows.entity, known)
         if self._timers:
             self._transaction.set_timers(self._timers)
         for channel in sorted(self._woken):

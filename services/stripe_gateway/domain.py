@@ -2,7 +2,6 @@
 facts out. What a reading of a thing at Stripe means is in `facts`."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from schemas import stripe
@@ -60,7 +59,7 @@ def create_payment_intent(
     if customer is None or customer.customer_id is None:
         refusal = refuse(opening, command, base.funding_id, "no_customer", "the employer has saved no card yet")
         target = base.move(states.REFUSAL)
-        return Decided((replace(base, state=target),) if target else (), (refusal,))
+        return Decided((base._replace(state=target),) if target else (), (refusal,))
     call = parameters.create_payment_intent(command, customer.customer_id)
     return ask(command, base.funding_id, call, asked, opening, base, base.move(command.type_name))
 
@@ -77,13 +76,13 @@ def confirm_payment_intent(
         return refuse_other_intent(opening, command, command.funding_id)
     if intent.state in (states.SUCCEEDED, states.SET_ASIDE):
         return NOTHING  # it was told that it is paid
-    after = replace(intent, payment_method_id=command.payment_method_id, attempt=command.attempt)
+    after = intent._replace(payment_method_id=command.payment_method_id, attempt=command.attempt)
     target = intent.move(command.type_name)
     trouble = _unusable(method, opening.now) if method else None
     if trouble is not None and target is not None:
         if command.attempt <= intent.attempt:
             return NOTHING  # this attempt was told
-        told = facts.intent_declined(replace(after, state=target), trouble)
+        told = facts.intent_declined(after._replace(state=target), trouble)
         return Decided((told.record,), told.said)
     call = parameters.confirm_payment_intent(command)
     return ask(command, intent.funding_id, call, asked, opening, after, target)
@@ -137,8 +136,7 @@ def create_transfer(
         command.payout_id, command.contract_id, command.milestone_id, command.account_id, command.amount_minor,
         command.currency, states.NONE, 0, None,
     )  # fmt: skip
-    after = replace(
-        base,
+    after = base._replace(
         account_id=command.account_id,
         amount_minor=command.amount_minor,
         currency=command.currency,
@@ -154,7 +152,7 @@ def create_account(
     """Ask for the trainer's connected account."""
     base = account or Account(command.trainer_id, command.country, states.NONE, None, None, [], False)
     call = parameters.create_account(command, next_number(asked, "create_account"))
-    after = replace(base, country=command.country)
+    after = base._replace(country=command.country)
     return ask(command, base.trainer_id, call, asked, opening, after, base.move(command.type_name))
 
 
@@ -241,8 +239,7 @@ def _close(
     target = attempt.move(trigger)
     if target is None:
         return None
-    return replace(
-        attempt,
+    return attempt._replace(
         state=target,
         closed_at=now,
         object_id=object_id or attempt.object_id,
@@ -289,7 +286,7 @@ def _refused(attempt: Attempt, record: Record | None, refused: Refused) -> Told:
         request_id=refused.request_id,
     )
     target = there.move(states.REFUSAL)
-    return Told(replace(there, state=target) if target else there, (event,))
+    return Told(there._replace(state=target) if target else there, (event,))
 
 
 def _id_of(reading: Reading) -> str:

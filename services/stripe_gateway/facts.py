@@ -5,7 +5,6 @@ first, and a stale word moves nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from schemas import stripe
@@ -49,23 +48,23 @@ def intent_read(intent: Intent, reading: IntentReading) -> Told:
     """A payment intent as Stripe has it now."""
     check(intent.payment_intent_id, reading.payment_intent_id, intent.funding_id)
     said: list[Message] = []
-    now = replace(intent, payment_intent_id=reading.payment_intent_id)
+    now = intent._replace(payment_intent_id=reading.payment_intent_id)
     if (created := now.move(states.SEEN)) is not None:
-        now = replace(now, state=created)
+        now = now._replace(state=created)
         said.append(stripe.PaymentIntentCreated(**_about(now)))
     if reading.status == "succeeded" and reading.charge is not None:
         if (target := now.move(states.CHARGED)) is not None:
-            now = replace(now, state=target)
+            now = now._replace(state=target)
             said.append(_succeeded(now, reading.charge))
     elif reading.converted is not None:
         if (target := now.move(states.CONVERTED)) is not None:
-            now = replace(now, state=target)
+            now = now._replace(state=target)
             said.append(_converted(now, reading.converted))
     elif reading.trouble is not None and _is_news(now, reading.trouble, reading.status):
         now, of_attempt = _declined(now, reading.trouble)
         said += of_attempt
     if reading.status == "canceled" and (target := now.move(states.WITHDRAWN)) is not None:
-        now = replace(now, state=target)
+        now = now._replace(state=target)
         said.append(stripe.PaymentIntentCanceled(**_about(now), reason=reading.cancellation_reason))
     return Told(now, tuple(said))
 
@@ -81,7 +80,7 @@ def _declined(intent: Intent, trouble: CardTrouble, *, on_session: bool = False)
     target = intent.move(states.AUTHENTICATION if asks else states.DECLINE)
     if target is None:
         return intent, ()
-    now = replace(intent, state=target, last_failed_charge_id=trouble.charge_id or intent.last_failed_charge_id)
+    now = intent._replace(state=target, last_failed_charge_id=trouble.charge_id or intent.last_failed_charge_id)
     about = {**_about(now), "attempt": now.attempt}
     if asks:
         return now, (stripe.PaymentIntentActionRequired.model_validate(about),)
@@ -162,7 +161,7 @@ def transfer_read(transfer: Transfer, reading: TransferReading) -> Told:
     target = transfer.move(states.SEEN)
     if target is None:
         return Told(transfer)
-    now = replace(transfer, state=target, transfer_id=reading.transfer_id)
+    now = transfer._replace(state=target, transfer_id=reading.transfer_id)
     event = stripe.TransferCreated(
         contract_id=now.contract_id,
         milestone_id=now.milestone_id,
@@ -190,7 +189,7 @@ def transfer_declined(transfer: Transfer, trouble: CardTrouble) -> Told:
         code=trouble.code,
         message=trouble.message,
     )
-    return Told(replace(transfer, state=target), (event,))
+    return Told(transfer._replace(state=target), (event,))
 
 
 def account_read(account: Account, reading: AccountReading) -> Told:
@@ -199,8 +198,7 @@ def account_read(account: Account, reading: AccountReading) -> Told:
     target = account.move(states.SEEN)
     if target is None:
         return Told(account)
-    now = replace(
-        account,
+    now = account._replace(
         state=target,
         account_id=reading.account_id,
         transfers=reading.transfers,
@@ -230,7 +228,7 @@ def customer_read(customer: Customer, reading: CustomerReading) -> Told:
     if target is None:
         return Told(customer)
     event = stripe.CustomerCreated(employer_id=customer.employer_id, customer_id=reading.customer_id)
-    return Told(replace(customer, state=target, customer_id=reading.customer_id), (event,))
+    return Told(customer._replace(state=target, customer_id=reading.customer_id), (event,))
 
 
 def method_read(method: PaymentMethod, reading: MethodReading) -> Told:
@@ -239,11 +237,11 @@ def method_read(method: PaymentMethod, reading: MethodReading) -> Told:
     target = method.move(states.ATTACHED if reading.attached else states.DETACHED)
     if target is None:
         return Told(method)
-    now = replace(method, state=target)
+    now = method._replace(state=target)
     if not reading.attached:
         gone = stripe.PaymentMethodDetached(employer_id=now.employer_id, payment_method_id=now.payment_method_id)
         return Told(now, (gone,))
-    now = replace(now, brand=reading.brand, last4=reading.last4, exp_month=reading.exp_month, exp_year=reading.exp_year)
+    now = now._replace(brand=reading.brand, last4=reading.last4, exp_month=reading.exp_month, exp_year=reading.exp_year)
     if now == method:
         return Told(method)
     fact = stripe.PaymentMethodUpdated if method.state == states.ATTACHED else stripe.PaymentMethodAttached
@@ -264,8 +262,7 @@ def bank_payout_read(payout: BankPayout, reading: BankPayoutReading) -> Told:
     target = payout.move(reading.status)
     if target is None:
         return Told(payout)
-    now = replace(
-        payout,
+    now = payout._replace(
         state=target,
         arrival_at=reading.arrival_at,
         failure_code=reading.failure_code,

@@ -3,7 +3,7 @@ addresses are shown to whoever clicked and kept nowhere (docs/adr/0004)."""
 
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fastapi.responses import RedirectResponse, Response
 from stripe import StripeClient
@@ -22,6 +22,7 @@ from services.stripe_gateway.local_commands import AuthenticateIntent, EnsureCus
 from services.stripe_gateway.pages import CLOSE, page
 from services.stripe_gateway.records import Customer, Intent
 
+R = TypeVar("R", bound=NamedTuple)
 T = TypeVar("T")
 
 _POLL_S = 0.02
@@ -207,11 +208,11 @@ class HostedPages:
             time.sleep(_POLL_S)
         return found
 
-    def _row(self, entity: Entity[T], column: str, value: str) -> T | None:
+    def _row(self, entity: Entity[R], column: str, value: str) -> R | None:
         rows = self._rows(entity, column, value)
         return rows[0] if rows else None
 
-    def _rows(self, entity: Entity[T], column: str, value: str) -> list[T]:
+    def _rows(self, entity: Entity[R], column: str, value: str) -> list[R]:
         with borrowed(self._gate.engine) as connection:
             rows = entity.select(connection, column, (value,))
             connection.rollback()

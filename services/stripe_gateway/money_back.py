@@ -2,7 +2,6 @@
 or a refusal, tells. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from schemas import stripe
 from schemas.base import Message
@@ -32,7 +31,7 @@ def create_refund(
     if refund is not None and refund.state in _OVER:
         return NOTHING  # one refund at Stripe for each of ours, and it was told
     base = refund or new_refund(command.refund_id, intent, command.amount_minor, command.currency, by_hand=False)
-    after = replace(base, amount_minor=command.amount_minor, attempt=command.attempt)
+    after = base._replace(amount_minor=command.amount_minor, attempt=command.attempt)
     call = parameters.create_refund(command)
     return ask(command, base.refund_id, call, asked, opening, after, base.move(command.type_name))
 
@@ -54,8 +53,7 @@ def refund_read(refund: Refund, reading: RefundReading) -> Told:
     older = reading.debited_minor < refund.debited_minor or reading.returned_minor < refund.returned_minor
     if target is None or older:
         return Told(refund)
-    now = replace(
-        refund,
+    now = refund._replace(
         state=target,
         stripe_refund_id=reading.stripe_refund_id,
         amount_minor=reading.amount_minor,
@@ -114,7 +112,7 @@ def refund_declined(refund: Refund, trouble: CardTrouble) -> Told:
         code=trouble.code,
         message=trouble.message,
     )
-    return Told(replace(refund, state=target), (event,))
+    return Told(refund._replace(state=target), (event,))
 
 
 # -- reversals ---------------------------------------------------------------------------------------------
@@ -155,13 +153,12 @@ def reversal_read(reversal: Reversal, transfer: Transfer, reading: ReversalReadi
     target = reversal.move(states.SEEN)
     if target is None:
         return Told(reversal)
-    now = replace(
-        reversal,
+    now = reversal._replace(
         state=target,
         stripe_reversal_id=reading.stripe_reversal_id,
         amount_minor=reading.amount_minor,
     )
-    after = replace(transfer, reversed_minor=transfer.reversed_minor + reading.amount_minor)
+    after = transfer._replace(reversed_minor=transfer.reversed_minor + reading.amount_minor)
     event = stripe.TransferReversed(
         contract_id=now.contract_id,
         milestone_id=now.milestone_id,
@@ -213,4 +210,4 @@ def reversal_declined(reversal: Reversal, trouble: CardTrouble) -> Told:
         code=trouble.code,
         message=trouble.message,
     )
-    return Told(replace(reversal, state=target), (event,))
+    return Told(reversal._replace(state=target), (event,))

@@ -1,7 +1,7 @@
 """Opening a call: what every decision that asks something of Stripe has in common. Pure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from schemas import stripe
@@ -60,7 +60,7 @@ def ask(
     if target is None:
         detail = f"{about} is {after.state}: {command.type_name} is not possible now"
         return Decided(said=(refuse(opening, command, about, "wrong_state", detail),))
-    return Decided((open_call(command, about, call, opening), replace(after, state=target)))
+    return Decided((open_call(command, about, call, opening), after._replace(state=target)))
 
 
 def open_call(command: Message, about: str, call: Call, opening: Opening) -> Attempt:

@@ -1,7 +1,5 @@
 """The platform's own account at Stripe: its balance, and what an operator must look at. Pure."""
 
-from dataclasses import replace
-
 from schemas import stripe
 from schemas.base import PlatformKey
 from services.stripe_gateway import states
@@ -18,7 +16,7 @@ def balance_read(balance: Balance | None, reading: BalanceReading) -> Told:
     """The balance in one currency: told when a sum changed."""
     new = Balance(reading.currency, states.NONE, reading.available_minor, reading.pending_minor, reading.reserved_minor)
     base = balance or new
-    now = replace(new, state=base.move(states.SEEN) or base.state)
+    now = new._replace(state=base.move(states.SEEN) or base.state)
     if now == base:
         return Told(base)
     event = stripe.PlatformBalanceChanged(
@@ -38,7 +36,7 @@ def alarm_read(alarm: Alarm | None, code: str, about: str, detail: str, *, wrong
     if target is None:
         return Told(base)
     raised = stripe.PlatformAlarm(platform=PLATFORM, code=code, about=about, detail=detail)
-    return Told(replace(base, state=target), (raised,) if wrong else ())
+    return Told(base._replace(state=target), (raised,) if wrong else ())
 
 
 def wrong_charge(intent: Intent, reading: IntentReading) -> RecordAlarm | None:

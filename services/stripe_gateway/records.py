@@ -1,8 +1,8 @@
 """What the gateway keeps: calls, and each thing at Stripe as we last told of it. Fields are the tables' columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from services.runtime.states import StateTable
 from services.stripe_gateway import states
@@ -13,8 +13,7 @@ def _move(table: StateTable, state: str, trigger: str, when: str = "") -> str | 
     return edge.target if edge else None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One call to Stripe: everything that is needed to make it, again and byte for byte, and its outcome."""
 
     attempt_id: str
@@ -54,8 +53,7 @@ class Attempt:
         return self.state in (states.OPEN, states.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """The payment intent of a funding."""
 
     funding_id: str
@@ -76,8 +74,7 @@ class Intent:
         return _move(states.INTENT, self.state, trigger)
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(NamedTuple):
     """The transfer of a payout."""
 
     payout_id: str
@@ -96,8 +93,7 @@ class Transfer:
         return _move(states.TRANSFER, self.state, trigger)
 
 
-@dataclass(frozen=True, slots=True)
-class Refund:
+class Refund(NamedTuple):
     """Money on its way back to a card, as we last told of it."""
 
     refund_id: str
@@ -121,8 +117,7 @@ class Refund:
         return _move(states.REFUND, self.state, trigger, when)
 
 
-@dataclass(frozen=True, slots=True)
-class Reversal:
+class Reversal(NamedTuple):
     """Money taken back from a trainer's account."""
 
     reversal_id: str
@@ -141,8 +136,7 @@ class Reversal:
         return _move(states.REVERSAL, self.state, trigger)
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """A trainer's connected account, as we last told of it."""
 
     trainer_id: str
@@ -157,8 +151,7 @@ class Account:
         return _move(states.ACCOUNT, self.state, trigger)
 
 
-@dataclass(frozen=True, slots=True)
-class Customer:
+class Customer(NamedTuple):
     """An employer's customer."""
 
     employer_id: str
@@ -169,8 +162,7 @@ class Customer:
         return _move(states.CUSTOMER, self.state, trigger)
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentMethod:
+class PaymentMethod(NamedTuple):
     """A saved card."""
 
     payment_method_id: str
@@ -186,8 +178,7 @@ class PaymentMethod:
         return _move(states.PAYMENT_METHOD, self.state, trigger)
 
 
-@dataclass(frozen=True, slots=True)
-class BankPayout:
+class BankPayout(NamedTuple):
     """A payout to a trainer's bank, as we last told of it."""
 
     stripe_payout_id: str
@@ -202,8 +193,7 @@ class BankPayout:
         return _move(states.BANK_PAYOUT, self.state, states.SEEN, status)
 
 
-@dataclass(frozen=True, slots=True)
-class Dispute:
+class Dispute(NamedTuple):
     """A cardholder's dispute of a charge, as we last told of it."""
 
     dispute_id: str
@@ -229,8 +219,7 @@ class Dispute:
         return _move(states.DISPUTE, self.state, trigger)
 
 
-@dataclass(frozen=True, slots=True)
-class FraudWarning:
+class FraudWarning(NamedTuple):
     """An issuer's suspicion of a charge."""
 
     warning_id: str
@@ -244,8 +233,7 @@ class FraudWarning:
         return _move(states.WARNING, self.state, states.SEEN, when)
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(NamedTuple):
     """Stripe's risk review of a payment."""
 
     review_id: str
@@ -258,8 +246,7 @@ class Review:
         return _move(states.REVIEW, self.state, states.SEEN, when)
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(NamedTuple):
     """What the platform has at Stripe in one currency, as we last told of it."""
 
     currency: str
@@ -272,8 +259,7 @@ class Balance:
         return _move(states.BALANCE, self.state, trigger)
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(NamedTuple):
     """Something about the platform's own account that an operator was told of."""
 
     alarm_id: str

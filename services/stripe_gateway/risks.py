@@ -1,7 +1,5 @@
 """What makes a payment doubtful: card disputes, fraud warnings, reviews. What a reading of one tells. Pure."""
 
-from dataclasses import replace
-
 from schemas import stripe
 from services.stripe_gateway import states
 from services.stripe_gateway.readings import DisputeReading, ReviewReading, RiskReading, WarningReading
@@ -41,8 +39,7 @@ def _dispute_read(dispute: Dispute, reading: DisputeReading) -> Told:
     older = reading.withdrawn_minor < dispute.withdrawn_minor or reading.reinstated_minor < dispute.reinstated_minor
     if target is None or older:
         return Told(dispute)
-    now = replace(
-        dispute,
+    now = dispute._replace(
         state=target,
         reason=reading.reason,
         amount_minor=reading.amount_minor,
@@ -86,7 +83,7 @@ def _warning_read(warning: FraudWarning, reading: WarningReading) -> Told:
         fraud_type=reading.fraud_type,
         actionable=reading.actionable,
     )
-    return Told(replace(warning, state=target), (raised,))
+    return Told(warning._replace(state=target), (raised,))
 
 
 def _review_read(review: Review, reading: ReviewReading) -> Told:
@@ -101,4 +98,4 @@ def _review_read(review: Review, reading: ReviewReading) -> Told:
         open=reading.open,
         reason=reading.reason,
     )
-    return Told(replace(review, state=target), (changed,))
+    return Told(review._replace(state=target), (changed,))

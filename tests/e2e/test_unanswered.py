@@ -31,10 +31,10 @@ def _group(running_platform: RunningPlatform) -> list[tuple[str, list[tuple[str,
     """The gateway's consumers with their partitions, as the broker knows them."""
     admin = AdminClient({"bootstrap.servers": running_platform.kafka_bootstrap, "log_level": 0})
     found = admin.describe_consumer_groups(["stripe_gateway"])["stripe_gateway"].result(10)
-    return [
+    return sorted(
         (member.member_id, sorted((p.topic, p.partition) for p in member.assignment.topic_partitions))
         for member in found.members
-    ]
+    )
 
 
 def _hits(running_platform: RunningPlatform) -> int:

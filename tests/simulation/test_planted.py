@@ -50,7 +50,7 @@ def _random_idempotency_key() -> Iterator[None]:
     real, numbers = caller.send, count()
 
     async def planted(client: Any, attempt: Attempt) -> Any:
-        return await real(client, replace(attempt, idempotency_key=f"random-{next(numbers)}"))
+        return await real(client, attempt._replace(idempotency_key=f"random-{next(numbers)}"))
 
     with mock.patch.object(caller, "send", planted):
         yield
@@ -122,7 +122,7 @@ def _reversed_twice() -> Iterator[None]:
 
     async def planted(client: Any, attempt: Attempt) -> Any:
         if attempt.operation == "reverse_transfer":
-            await real(client, replace(attempt, idempotency_key=f"{attempt.idempotency_key}:again"))
+            await real(client, attempt._replace(idempotency_key=f"{attempt.idempotency_key}:again"))
         return await real(client, attempt)
 
     with mock.patch.object(caller, "send", planted):

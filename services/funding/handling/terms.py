@@ -1,7 +1,5 @@
 """The terms of milestones, from contracts."""
 
-from dataclasses import replace
-
 from schemas.contracts import MilestoneAdded, MilestoneAmended, MilestoneCancelled
 from services.funding import charging, refunds, states
 from services.funding.handling.charges import begin, not_begun
@@ -43,7 +41,7 @@ def milestone_added(ctx: Context, added: MilestoneAdded) -> Outcome:
 def milestone_amended(ctx: Context, amended: MilestoneAmended) -> Outcome:
     """New terms: the next charge uses them."""
     if (milestone := ctx.get(MILESTONES, amended.milestone_id)) is not None:
-        terms = replace(milestone, description=amended.description, amount_minor=amended.amount_minor)
+        terms = milestone._replace(description=amended.description, amount_minor=amended.amount_minor)
         ctx.put(MILESTONES, terms)
     return None
 
@@ -58,7 +56,7 @@ def milestone_cancelled(ctx: Context, cancelled: MilestoneCancelled) -> Outcome:
     milestone = ctx.get(MILESTONES, cancelled.milestone_id)
     if milestone is None or milestone.cancelled:
         return None
-    ctx.put(MILESTONES, replace(milestone, cancelled=True))
+    ctx.put(MILESTONES, milestone._replace(cancelled=True))
     last = standing(of_milestone(ctx.find(FUNDINGS, "contract_id", cancelled.contract_id), cancelled.milestone_id))
     if last is not None and last.state in states.UNDER_WAY and last.payment_intent_id is not None:
         ctx.emit(charging.cancel(last, "requested_by_customer"))

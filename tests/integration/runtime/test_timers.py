@@ -68,7 +68,8 @@ def test_what_another_replica_has_in_hand_is_passed_by_and_is_there_again_when_i
         _set(world, key, 60)
     world.clock.advance(timedelta(seconds=60))
     dying = psycopg.connect(world.url)
-    assert timers.fire(PostgresTransaction(dying), world.clock.now(), most=1) == 1
+    with PostgresTransaction(dying) as transaction:
+        assert timers.fire(transaction, world.clock.now(), most=1) == 1
     assert world.timers().fire() == 1
     assert (_given(world), _waiting(world)) == ([free], [held])
     dying.close()  # between deletion and commit; the server lets go of its locks a moment later

@@ -1,9 +1,8 @@
 """What a decision sees of the database."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
@@ -17,8 +16,7 @@ from services.runtime.workspace import Workspace
 from tests.platform.backing import Backing
 
 
-@dataclass(frozen=True, slots=True)
-class Thing:
+class Thing(NamedTuple):
     """One column of each kind."""
 
     id: str

@@ -70,7 +70,7 @@ class StorageBehaviour:
         def fails() -> None:
             with storage.database.transaction() as transaction:
                 transaction.insert(COUNTERS, [Counter("a", 1)])
-                transaction.say([row("a")], {}, {})
+                transaction.say([row("a")])
                 transaction.move({("t", 0): 5}, {})
                 raise ValueError("no")
 
@@ -129,7 +129,7 @@ class StorageBehaviour:
         with storage.database.transaction() as transaction:
             transaction.move({("t", 0): 7}, {"t": "id"})
             transaction.see({("contracts", "ctr_1"): 3})
-            transaction.say([row("ctr_1", command_id="cmd_1")], {}, {})
+            transaction.say([row("ctr_1", command_id="cmd_1")])
             transaction.queue_behind(Record("t", 0, 9, b"ctr_9", [], b"{}"), "ctr_9", "why", NOW)
         wanted = Wanted((0,), ("t",), ("cmd_1", "cmd_2"), (("contracts", "ctr_1"), ("contracts", "ctr_2")))
         with storage.database.transaction() as transaction:
@@ -158,8 +158,9 @@ class StorageBehaviour:
     def test_numbers_are_given_before_the_commit(self, storage: Storage, log: Log) -> None:
         """Whoever reads by number alone loses a line; `event_log.read` waits for it."""
         slow, quick = storage.begin(), storage.begin()
-        slow.say([row("a")], {}, {})
-        quick.say([row("b")], {}, {})
+        slow.say([row("a")])
+        slow.versions(("a",))  # waits until the line is in
+        quick.say([row("b")])
         storage.commit(quick)
         assert [line.sequence for line in log.lines(0, log.last_number(), 10)] == [2]
         assert event_log.read(log, 0, 10) == []
@@ -168,18 +169,23 @@ class StorageBehaviour:
 
     def test_numbers_that_were_rolled_back_are_passed_by(self, storage: Storage, log: Log) -> None:
         gone, quick = storage.begin(), storage.begin()
-        gone.say([row("a")], {}, {})
-        quick.say([row("b")], {}, {})
+        gone.say([row("a")])
+        gone.versions(("a",))
+        quick.say([row("b")])
         storage.commit(quick)
         storage.roll_back(gone)
         assert [line.sequence for line in event_log.read(log, 0, 10)] == [2]
 
     def test_lines_are_read_as_they_were_written(self, storage: Storage, log: Log) -> None:
         with storage.database.transaction() as transaction:
-            transaction.say([row("a", 1), row("b", 1)], {"a": 1, "b": 1}, {})
+            transaction.say([row("a", 1)])
+            transaction.say([row("b", 1)])
+            transaction.advance({"a": 1, "b": 1}, {})
         with storage.database.transaction() as transaction:
             assert transaction.versions(("a", "c")) == {"a": 1}
-            transaction.say([row("a", 2)], {}, {"a": 2})
+            assert transaction.take(Wanted((), (), (), (), ("a", "c"))).versions == {"a": 1}
+            transaction.say([row("a", 2)])
+            transaction.advance({}, {"a": 2})
         lines = event_log.read(log, 1, 10)
         assert [(line.sequence, line.key, line.stream_version, line.event_id) for line in lines] == [
             (2, "b", 1, "evt_b_1_1"), (3, "a", 2, "evt_a_2_1")
@@ -189,11 +195,36 @@ class StorageBehaviour:
         assert log.places_after(1) == {("funding.events", "a"), ("funding.events", "b")}
         assert log.event_ids((3, 9)) == {3: "evt_a_2_1"}
 
+    def test_what_is_asked_while_lines_are_on_their_way_is_answered(self, storage: Storage, log: Log) -> None:
+        with storage.database.transaction() as transaction:
+            transaction.say([row("a")])
+            transaction.insert(COUNTERS, [Counter("a", 1)])
+            transaction.say([row("b")])
+            assert transaction.select(COUNTERS, "key", ("a",)) == [Counter("a", 1)]
+            transaction.say([row("c")])
+            transaction.say([row("d")])
+        assert [line.key for line in event_log.read(log, 0, 10)] == ["a", "b", "c", "d"]
+
+    def test_a_line_that_is_refused_is_known_before_the_commit(self, storage: Storage) -> None:
+        with storage.database.transaction() as transaction:
+            transaction.say([row("a", command_id="cmd_1")])
+
+        def says_it_again() -> None:
+            with storage.database.transaction() as transaction:
+                transaction.insert(COUNTERS, [Counter("a", 1)])
+                transaction.say([row("b", command_id="cmd_1")])
+                transaction.select(COUNTERS, "key", ("a",))
+                pytest.fail("whatever is asked next waits for the lines")
+
+        with pytest.raises(errors.UniqueViolation):
+            says_it_again()
+        assert storage.database.rows(COUNTERS, "key", ("a",)) == []
+
     def test_a_command_is_answered_once(self, storage: Storage) -> None:
         with storage.database.transaction() as transaction:
-            transaction.say([row("a", command_id="cmd_1")], {}, {})
+            transaction.say([row("a", command_id="cmd_1")])
         with pytest.raises(errors.UniqueViolation), storage.database.transaction() as transaction:
-            transaction.say([row("a", command_id="cmd_1", number=2)], {}, {})
+            transaction.say([row("a", command_id="cmd_1", number=2)])
 
     def test_one_relays_at_a_time_and_another_after_it(self, storage: Storage) -> None:
         with storage.open_log() as first:
@@ -206,7 +237,7 @@ class StorageBehaviour:
     def test_the_leader_is_woken_by_what_is_said(self, storage: Storage, log: Log) -> None:
         assert log.lead()
         with storage.database.transaction() as transaction:
-            transaction.say([row("a")], {}, {})
+            transaction.say([row("a")])
         log.wait(60)  # returns at once, or the test takes too long
         assert event_log.read(log, 0, 10)
 

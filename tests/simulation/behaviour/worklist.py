@@ -1,7 +1,6 @@
 """What the gateway asks of its database beside decisions: services/stripe_gateway/worklist.py as tests."""
 
 from abc import ABC
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from services.runtime.lanes import lane_of
@@ -53,7 +52,7 @@ class WorkListBehaviour:
         self._there(gateway, attempt(1))
         assert gateway.work_list.is_open("cmd_1")
         with gateway.database.transaction() as transaction:
-            transaction.update(ATTEMPTS, [replace(attempt(1), state="succeeded", closed_at=NOW)])
+            transaction.update(ATTEMPTS, [attempt(1)._replace(state="succeeded", closed_at=NOW)])
         assert not gateway.work_list.is_open("cmd_1")
         assert not gateway.work_list.is_open("cmd_none")
 
@@ -90,6 +89,6 @@ class WorkListBehaviour:
         assert gateway.work_list.received(ALL, (), 10) == []
 
     def test_a_story_is_that_of_the_first_call(self, gateway: Gateway) -> None:
-        self._there(gateway, replace(attempt(2), about="fnd_1"), attempt(1))
+        self._there(gateway, attempt(2)._replace(about="fnd_1"), attempt(1))
         assert gateway.work_list.story_of("fnd_1") == "cor_1"
         assert gateway.work_list.story_of("fnd_9") is None

@@ -9,7 +9,7 @@ from bisect import insort
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from psycopg import errors
 
@@ -21,7 +21,7 @@ from services.runtime.timers import Timer
 from tests.simulation.hub import Hub, Signal
 from tests.simulation.memory.state import Kept, Shape, State, as_stored, shape_of
 
-R = TypeVar("R")
+R = TypeVar("R", bound=NamedTuple)
 
 
 class MemoryDatabase:
@@ -171,6 +171,7 @@ class MemoryTransaction:
             {command for command in wanted.commands if command in state.answered},
             {stream: state.seen[stream] for stream in wanted.streams if stream in state.seen},
             {kept.key for kept in state.parked.values()},
+            self.versions(wanted.keys),
         )
 
     def see(self, moved: Mapping[tuple[str, str], int]) -> None:
@@ -228,12 +229,8 @@ class MemoryTransaction:
         streams = {**self._database.state.streams, **self.streams}
         return {key: streams[key] for key in keys if key in streams}
 
-    def say(self, rows: Sequence[Row], new: Mapping[str, int], known: Mapping[str, int]) -> None:
+    def say(self, rows: Sequence[Row]) -> None:
         database = self._database
-        for key in new:
-            if key in database.state.streams or key in self.streams:
-                raise errors.UniqueViolation(f"streams: {key} is there already")
-        self.streams |= {**new, **known}
         database.floors.setdefault(self, database.last_number)
         for row in rows:
             if row.command_id is not None and (
@@ -244,6 +241,12 @@ class MemoryTransaction:
             self.lines.append((Logged(database.last_number, *row[:9], *row[10:]), row.command_id))
         self.woken.append(CHANNEL)
         self._hub.step("numbers are taken")
+
+    def advance(self, new: Mapping[str, int], known: Mapping[str, int]) -> None:
+        for key in new:
+            if key in self._database.state.streams or key in self.streams:
+                raise errors.UniqueViolation(f"streams: {key} is there already")
+        self.streams |= {**new, **known}
 
     def queue_behind(self, record: Record, key: str, reason: str, at: datetime) -> None:
         headers = {name: as_text(value) for name, value in record.headers}

@@ -1,7 +1,7 @@
 """What a service's database in memory has committed, and what it minds of a table."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -74,7 +74,6 @@ def as_stored(entity: Entity[Any], shape: Shape, record: Any) -> Any:
     for name in shape.required:
         if getattr(record, name) is None:
             raise errors.NotNullViolation(f"{entity.table.name}.{name} is null")
-    if shape.json and is_dataclass(record):
-        copies = {name: orjson.loads(orjson.dumps(getattr(record, name))) for name in shape.json}
-        return replace(record, **copies)  # type: ignore[type-var]
-    return record
+    if not shape.json:
+        return record
+    return record._replace(**{name: orjson.loads(orjson.dumps(getattr(record, name))) for name in shape.json})

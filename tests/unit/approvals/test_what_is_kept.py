@@ -106,8 +106,8 @@ def test_who_approved_on_behalf_is_kept() -> None:
 
 
 def test_of_several_approvals_the_last_is_the_one_that_is_repeated() -> None:
-    first = a_release(40_000, release_id="rel_1", approved_at=NOW)
-    last = a_release(60_000, release_id="rel_2", approved_at=LATER)
+    first = a_release(40_000, release_id="rel_2", approved_at=NOW)
+    last = a_release(60_000, release_id="rel_1", approved_at=LATER)
     for releases in ((first, last), (last, first)):
         of = history("approved", *releases)
         assert not isinstance(domain.approve(of, an_approval(60_000), "rel_3", LATER), Refused)
@@ -181,9 +181,9 @@ def test_the_employers_part_is_taken_off_as_the_ledger_takes_it_up() -> None:
     of = replace(history("funded"), disputes=[a_dispute("stopped", dispute_id="dsp_0"), settled])
     fact = held_fact("refund_requested", 60_000, amount_minor=30_000, cause="dispute_decided")
     found = held.changed(of, fact, NOW)
-    assert found.dispute == replace(settled, refunding_minor=10_000)
+    assert found.dispute == settled._replace(refunding_minor=10_000)
     more = held_fact("refund_requested", 60_000, amount_minor=50_000, cause="dispute_decided")
-    assert held.changed(of, more, NOW).dispute == replace(settled, refunding_minor=0)
+    assert held.changed(of, more, NOW).dispute == settled._replace(refunding_minor=0)
 
 
 @pytest.mark.parametrize(

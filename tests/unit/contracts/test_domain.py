@@ -204,7 +204,7 @@ def test_the_id_of_another_contracts_milestone_is_refused() -> None:
 def test_only_what_is_given_is_changed() -> None:
     milestone = a_milestone(milestone_name="First")
     amended = decided(domain.amend(milestone, an_edit(amount_minor=70_000)))
-    assert amended.milestone == replace(milestone, amount_minor=70_000)
+    assert amended.milestone == milestone._replace(amount_minor=70_000)
     assert [type(event) for event in amended.said] == [MilestoneAmended]
 
 
@@ -220,7 +220,7 @@ def test_only_what_is_given_is_changed() -> None:
 def test_each_of_the_terms_can_be_changed(name: str, value: object) -> None:
     before = a_milestone(milestone_name="First", due_date=date(2026, 5, 1))
     amended = decided(domain.amend(before, an_edit(**{name: value})))
-    assert amended.milestone == replace(before, **{name: value})  # type: ignore[arg-type]
+    assert amended.milestone == before._replace(**{name: value})  # type: ignore[arg-type]
     assert getattr(amended.said[0], name) == value
 
 

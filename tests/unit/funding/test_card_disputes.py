@@ -1,6 +1,5 @@
 """A dispute at the bank: what it freezes, from where its money is taken, how it comes back."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -158,8 +157,8 @@ def test_what_stripe_says_of_a_dispute_is_kept_as_it_said_it_last() -> None:
         "under_review", fee=1_500, reason="duplicate", amount_minor=50_000, evidence_due_at=case.now,
         is_charge_refundable=False,
     )  # fmt: skip
-    assert case.disputes["du_1"] == replace(
-        before, status="under_review", reason="duplicate", amount_minor=50_000, fee_minor=1_500,
+    assert case.disputes["du_1"] == before._replace(
+        status="under_review", reason="duplicate", amount_minor=50_000, fee_minor=1_500,
         evidence_due_at=case.now, is_charge_refundable=False, changed_at=case.now,
     )  # fmt: skip
 

@@ -1,6 +1,5 @@
 """Every decision about charges, and every refusal."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -347,7 +346,7 @@ def test_an_intent_that_is_cancelled_after_its_decline_is_forgotten_and_nothing_
     trigger = stripe.PaymentIntentCanceled.type_name
     args: Any = (before, trigger, 2, INSUFFICIENT, a_posting("charge_answered"))
     made = decided(charge_answers.declined(*args, cancelled=True))
-    assert made == records.Decided(replace(before, payment_intent_id=None), ())
+    assert made == records.Decided(before._replace(payment_intent_id=None), ())
     assert isinstance(decided(begin(made.funding)).said[1], stripe.CreatePaymentIntent)
 
 

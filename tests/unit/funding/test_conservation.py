@@ -1,7 +1,6 @@
 """Money is conserved, whatever happens to a milestone, in whatever order and however often it is told."""
 
 from collections import defaultdict
-from dataclasses import replace
 from itertools import count
 from typing import Any, get_args
 
@@ -122,7 +121,7 @@ class OneMilestone(RuleBasedStateMachine):
 
     @rule(amount_minor=st.integers(50, 5_000_000))
     def amend(self, amount_minor: int) -> None:
-        self.milestone = replace(self.milestone, amount_minor=amount_minor)
+        self.milestone = self.milestone._replace(amount_minor=amount_minor)
 
     @precondition(lambda self: self.fundings)
     @rule(
@@ -336,7 +335,7 @@ class OneMilestone(RuleBasedStateMachine):
         )  # fmt: skip
         posting = self.posting("refund_requested")
         if refund.state == states.REFUSED:
-            row = replace(refund, amount_minor=0, fees_minor=0, lost_minor=0)
+            row = refund._replace(amount_minor=0, fees_minor=0, lost_minor=0)
             made = refunds.made_at_stripe(refund, self.money, fact, row, posting)
         else:
             made = refunds.changed(refund, 0, fact, posting)

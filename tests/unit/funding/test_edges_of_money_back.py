@@ -1,12 +1,22 @@
 """Money that goes back: the sums at the edges, who is told what, and what a refusal names."""
 
-from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from schemas import funding as said
-from services.funding import charge_answers, freezes, ledger, payment_methods, refunds, settlements, standing, states
+from services.funding import (
+    charge_answers,
+    freezes,
+    ledger,
+    payment_methods,
+    refunds,
+    returned_transfers,
+    settlements,
+    standing,
+    states,
+)
 from services.funding.declines import explain
 from services.funding.records import Freeze
 from services.funding.standing import Money
@@ -90,7 +100,7 @@ def by_hand(**changed: Any) -> said.RecordManualRefund:
 
 def a_refund(**changed: Any) -> Any:
     row = refunds.begun(a_funding("funded"), "rfd_1", 100_000, 10_000, "operator", "opr_1", "", NOW)
-    return replace(row, **changed)
+    return row._replace(**changed)
 
 
 @pytest.mark.parametrize(("currency", "amount_minor", "may"), [("usd", 33_333, True), ("kwd", 33_330, True),
@@ -178,10 +188,20 @@ def test_a_debt_that_is_made_good_notes_its_time() -> None:
     case = Case("released", released())
     case.hear("needs_response", 110_995)
     before = case.disputes["du_1"]
-    case.disputes["du_1"] = replace(before, changed_at=before.changed_at.replace(year=2020))
+    case.disputes["du_1"] = before._replace(changed_at=before.changed_at.replace(year=2020))
     case.reverse(60_000)
     after = case.disputes["du_1"]
     assert (after.recovered_minor, after.debt_minor, after.changed_at) == (60_000, before.debt_minor - 60_000, NOW)
+
+
+def test_the_debt_of_the_oldest_dispute_is_made_good_first() -> None:
+    case = Case("released", released())
+    case.hear("needs_response", 110_995)
+    older = case.disputes["du_1"]._replace(dispute_id="du_2", debt_minor=300)
+    newer = older._replace(dispute_id="du_1", opened_at=older.opened_at + timedelta(days=1))
+    changed, paid_minor = returned_transfers.make_good([newer, older], 400, a_posting())
+    assert [(of.dispute_id, of.debt_minor) for of in changed] == [("du_2", 0), ("du_1", 200)]
+    assert paid_minor == 400
 
 
 # -- settlements that cannot be carried out ----------------------------------------------------------------

@@ -21,8 +21,7 @@ UNTIL = NOW + 90 * DAY
 
 def a_limit(**changed: Any) -> HoldLimit:
     funded = a_fact("funding.milestone_funded", funding_id="fnd_1")
-    limit = holding.begin(funded, NOW, POLICY)
-    return HoldLimit(**{**{name: getattr(limit, name) for name in HoldLimit.__dataclass_fields__}, **changed})
+    return holding.begin(funded, NOW, POLICY)._replace(**changed)
 
 
 def _check(at: datetime, held_minor: int = 70_000, **changed: Any) -> Checked | None:
@@ -158,6 +157,6 @@ def test_begun_days_count_whole(now: datetime, days_left: int) -> None:
 
 
 def test_the_limit_of_the_last_charge_counts() -> None:
-    later = a_limit(funding_id="fnd_2", hold_until=UNTIL + DAY)
+    later = a_limit(funding_id="fnd_0", hold_until=UNTIL + DAY)
     assert holding.latest([later, a_limit()]) == later
     assert holding.latest([]) is None

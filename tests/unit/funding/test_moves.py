@@ -1,7 +1,6 @@
 """Where each answer of Stripe and each move of money leads, said without asking the tables."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -214,7 +213,7 @@ OUTCOMES = {"pending": "pending", "requires_action": "pending", "succeeded": "su
 @pytest.mark.parametrize("state", BECOMES)
 def test_what_a_refund_becomes_by_each_word_of_stripe_and_what_is_told(state: str, status: str) -> None:
     story = asked()
-    story.refunds["rfd_1"] = replace(story.refunds["rfd_1"], state=state)
+    story.refunds["rfd_1"] = story.refunds["rfd_1"]._replace(state=state)
     made = moved(story.hear(status, 0))
     outcome = OUTCOMES[status]
     assert story.refunds["rfd_1"].state == BECOMES[state].get(outcome, state)
@@ -234,7 +233,7 @@ def test_what_a_refund_becomes_that_stripe_refuses_and_what_is_told(
 ) -> None:
     story = asked()
     of_another = {"funding_id": "fnd_void"} if void else {}
-    story.refunds["rfd_1"] = replace(story.refunds["rfd_1"], state=state, **of_another)
+    story.refunds["rfd_1"] = story.refunds["rfd_1"]._replace(state=state, **of_another)
     made = story.refuse()
     assert (story.refunds["rfd_1"].state if made else None) == becomes
     edge = states.REFUND.edge(state, stripe.RefundRefused.type_name, "void" if void else "")
@@ -307,7 +306,7 @@ DISPUTE = {
 def test_what_a_card_dispute_becomes_by_each_word_of_the_bank(state: str, status: str) -> None:
     case = Case()
     case.hear("needs_response")
-    case.disputes["du_1"] = replace(case.disputes["du_1"], state=state, status="before")
+    case.disputes["du_1"] = case.disputes["du_1"]._replace(state=state, status="before")
     case.hear(status)
     becomes = DISPUTE[state].get(WORDS[status])
     after = case.disputes["du_1"]

@@ -17,8 +17,8 @@ from services.funding.payment_methods import Changed
 from services.runtime.decisions import Refused, Unchanged
 from tests.unit.funding.builders import EMPLOYER, NOW, OPERATOR, SERVICE, STRANGER, TRAINER, a_method
 
-FIRST = a_method(payment_method_id="pm_1", is_default=False)
-SECOND = a_method(payment_method_id="pm_2", is_default=False, added_at=NOW + timedelta(days=1))
+FIRST = a_method(payment_method_id="pm_1", is_default=False, added_at=NOW + timedelta(days=1))
+SECOND = a_method(payment_method_id="pm_2", is_default=False)
 DEFAULT = a_method(payment_method_id="pm_3", added_at=NOW - timedelta(days=1))
 THREE = [FIRST, SECOND, DEFAULT]
 
@@ -60,9 +60,9 @@ def test_a_method_that_is_not_there_cannot_be_the_default(methods: list) -> None
 def test_the_newest_of_the_others_inherits_the_default() -> None:
     result = changed(payment_methods.remove(THREE, "pm_3", funding_under_way=True))
     removed, detach = result[1]
-    assert defaults(THREE, result) == ["pm_2"]
+    assert defaults(THREE, result) == ["pm_1"]
     assert isinstance(removed, PaymentMethodRemoved)
-    assert removed.new_default_id == "pm_2"
+    assert removed.new_default_id == "pm_1"
     assert isinstance(detach, DetachPaymentMethod)
 
 

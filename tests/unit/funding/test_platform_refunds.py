@@ -1,6 +1,5 @@
 """Giving the employer, from the platform's own money, what the trainer has: who, how much, and what makes it good."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -301,8 +300,8 @@ def test_of_a_refund_that_was_made_good_in_part_both_parts_are_told_when_it_is_m
 
 
 def test_the_oldest_loss_is_made_good_first_and_notes_its_time() -> None:
-    older = replace(refunds.begun(Paid().funding, "rfd_2", 0, 0, "operator", "opr_1", "", NOW), lost_minor=30)
-    newer = replace(older, refund_id="rfd_1", requested_at=NOW.replace(year=2027))
+    older = refunds.begun(Paid().funding, "rfd_2", 0, 0, "operator", "opr_1", "", NOW)._replace(lost_minor=30)
+    newer = older._replace(refund_id="rfd_1", requested_at=NOW.replace(year=2027))
     later = NOW.replace(year=2028)
     changed, repaid_minor = platform_refunds.repay([newer, older], 40, later)
     assert [(r.refund_id, r.amount_minor, r.lost_minor, r.changed_at) for r in changed] == [

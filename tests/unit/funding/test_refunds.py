@@ -1,6 +1,5 @@
 """Giving money back: who, how much, with which fees, and what became of it."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -274,8 +273,8 @@ def test_what_stripe_calls_it_and_since_when_it_waits_for_what_is_kept_until_it_
     asked = story.refunds["rfd_1"]
     story.now = NOW + timedelta(hours=1)
     story.hear("pending", 0, pending_reason="insufficient_funds")
-    assert story.refunds["rfd_1"] == replace(
-        asked, state=states.PENDING, stripe_refund_id="re_rfd_1", code="insufficient_funds", changed_at=story.now
+    assert story.refunds["rfd_1"] == asked._replace(
+        state=states.PENDING, stripe_refund_id="re_rfd_1", code="insufficient_funds", changed_at=story.now
     )
     story.hear("pending", 0, pending_reason="charge_pending")
     assert story.refunds["rfd_1"].code == "charge_pending"
@@ -380,7 +379,7 @@ def test_only_what_failed_is_settled_by_hand_and_only_by_an_operator() -> None:
     by_trainer = command.model_copy(update={"actor": TRAINER})
     assert refusal(refunds.may_settle(a_milestone(), refund, by_trainer)) == ("forbidden", "forbidden")
     assert refusal(refunds.may_settle(a_milestone(), None, command)) == ("not_found", "not_found")
-    of_another = replace(refund, milestone_id="mls_2")
+    of_another = refund._replace(milestone_id="mls_2")
     assert refusal(refunds.may_settle(a_milestone(), of_another, command)) == ("not_found", "not_found")
 
 
@@ -403,7 +402,7 @@ def test_a_refusal_is_kept_and_told_whole() -> None:
     asked = story.refunds["rfd_1"]
     story.now = NOW + timedelta(hours=1)
     made = moved(refunds.refused(asked, story.money, "charge_disputed", "It is disputed.", story.posting()))
-    assert made.refunds == (replace(asked, state=states.REFUSED, code="charge_disputed", changed_at=story.now),)
+    assert made.refunds == (asked._replace(state=states.REFUSED, code="charge_disputed", changed_at=story.now),)
     (event,) = made.said
     assert isinstance(event, said.RefundFailed)
     assert "Stripe says: It is disputed." in event.reason

@@ -1,7 +1,6 @@
 """Charges that Stripe converted."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,7 +50,7 @@ def test_what_became_of_a_converted_charge_is_kept_whole() -> None:
     before = a_funding("action_required", attempt=3, expires_at=NOW)
     fact = FACT.model_copy(update={"payment_intent_id": "pi_2", "charge_id": "ch_2"})
     made = decided(setting_aside.set_aside(before, fact, a_posting("charge_answered"), a_posting("charge_set_aside")))
-    kept = replace(before, state="set_aside", payment_intent_id="pi_2", charge_id="ch_2", expires_at=None)
+    kept = before._replace(state="set_aside", payment_intent_id="pi_2", charge_id="ch_2", expires_at=None)
     assert made.funding == kept
 
 
@@ -164,7 +163,7 @@ def test_what_came_back_does_so_once_though_its_end_is_told_later_and_the_time_o
     later = NOW + timedelta(hours=1)
     over = given(word("failed", debited_minor=103_000, returned_minor=103_000), 102_115, [back], later)
     assert list(over.entries) == []
-    assert over.refund == replace(back, status="failed", changed_at=later)
+    assert over.refund == back._replace(status="failed", changed_at=later)
 
 
 def test_a_status_alone_moves_nothing_and_the_same_word_again_is_known() -> None:

@@ -1,6 +1,5 @@
 """Charges that succeed and must not stand."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,7 +58,7 @@ def test_a_second_charge_is_booked_as_owed_and_never_held(state: str) -> None:
 def test_what_became_of_a_charge_that_must_not_stand_is_kept_whole() -> None:
     before = a_funding("action_required", attempt=3, expires_at=NOW)
     made = decided(void(before, "duplicate_charge", payment_intent_id="pi_2", charge_id="ch_2"))
-    assert made.funding == replace(before, state="voided", payment_intent_id="pi_2", charge_id="ch_2", expires_at=None)
+    assert made.funding == before._replace(state="voided", payment_intent_id="pi_2", charge_id="ch_2", expires_at=None)
     assert made.attempt is not None
     assert (made.attempt.outcome, made.attempt.attempt) == ("succeeded", 3)
     assert [entry.kind for entry in made.entries if entry.account == "refunded"] == ["charge_voided"]

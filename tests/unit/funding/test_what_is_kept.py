@@ -1,6 +1,5 @@
 """The rows that charging leaves behind, whole, what its messages carry, and the rules as they are read."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,7 @@ def test_a_first_funding_is_kept_whole() -> None:
 
 def test_a_retry_keeps_when_it_was_first_asked_for_and_forgets_the_page_that_ran_out() -> None:
     failed = a_funding("failed", expires_at=NOW)
-    assert begun(failed) == replace(failed, state="processing", attempt=2, payment_method_id="pm_2", expires_at=None)
+    assert begun(failed) == failed._replace(state="processing", attempt=2, payment_method_id="pm_2", expires_at=None)
 
 
 def test_what_is_asked_of_stripe_names_everything() -> None:
@@ -113,7 +112,7 @@ def test_a_charge_is_kept_and_told_whole() -> None:
     before = a_funding("action_required", attempt=3, expires_at=LATER)
     postings = a_posting("charge_answered", posted_at=NOW), a_posting("charge_succeeded", posted_at=LATER)
     made = decided(charge_answers.charged(before, fact, *postings))
-    assert made.funding == replace(before, state="funded", payment_intent_id="pi_2", charge_id="ch_2", expires_at=None)
+    assert made.funding == before._replace(state="funded", payment_intent_id="pi_2", charge_id="ch_2", expires_at=None)
     assert made.said == (
         said.MilestoneFunded(
             contract_id="ctr_1", milestone_id="mls_1", funding_id="fnd_1", employer_id="emp_1", trainer_id="trn_1",
@@ -129,7 +128,7 @@ def test_a_decline_is_kept_and_told_whole() -> None:
     trigger = stripe.PaymentIntentFailed.type_name
     answered = a_posting("charge_answered", posted_at=LATER)
     made = decided(charge_answers.declined(before, trigger, 3, INSUFFICIENT, answered))
-    assert made.funding == replace(before, state="failed", expires_at=None)
+    assert made.funding == before._replace(state="failed", expires_at=None)
     assert made.said == (
         said.FundingFailed(
             contract_id="ctr_1", milestone_id="mls_1", funding_id="fnd_1", employer_id="emp_1", attempt=3,
@@ -165,7 +164,7 @@ def test_an_unknown_decline_may_be_tried_again_later() -> None:
 def test_a_new_card_is_kept_and_told_as_the_default() -> None:
     new = a_method(payment_method_id="pm_4", brand="amex", last4="0005", exp_month=7, exp_year=2031, is_default=False)
     changed, events = payment_methods.add([a_method(), OTHER], new)
-    assert changed == [a_method(is_default=False), replace(new, is_default=True)]
+    assert changed == [a_method(is_default=False), new._replace(is_default=True)]
     assert events == [
         said.PaymentMethodAdded(
             employer_id="emp_1", payment_method_id="pm_4", brand="amex", last4="0005", exp_month=7, exp_year=2031,
@@ -176,14 +175,14 @@ def test_a_new_card_is_kept_and_told_as_the_default() -> None:
 
 def test_another_default_is_kept_and_told() -> None:
     assert payment_methods.set_default([a_method(), OTHER], "pm_2") == (
-        [a_method(is_default=False), replace(OTHER, is_default=True)],
+        [a_method(is_default=False), OTHER._replace(is_default=True)],
         [said.DefaultPaymentMethodChanged(employer_id="emp_1", payment_method_id="pm_2")],
     )
 
 
 def test_a_removed_card_is_never_the_default_and_its_heir_is_told() -> None:
     changed, events = payment_methods.detached([a_method(), OTHER], "pm_1") or ([], [])
-    assert changed == [a_method(removed=True, is_default=False), replace(OTHER, is_default=True)]
+    assert changed == [a_method(removed=True, is_default=False), OTHER._replace(is_default=True)]
     assert events == [said.PaymentMethodRemoved(employer_id="emp_1", payment_method_id="pm_1", new_default_id="pm_2")]
 
 
@@ -191,7 +190,7 @@ def test_a_removal_asks_stripe_to_forget_the_card() -> None:
     found = payment_methods.remove([a_method(), OTHER], "pm_2", funding_under_way=False)
     assert not isinstance(found, Refused)
     assert found == (
-        [replace(OTHER, removed=True)],
+        [OTHER._replace(removed=True)],
         [
             said.PaymentMethodRemoved(employer_id="emp_1", payment_method_id="pm_2", new_default_id=None),
             stripe.DetachPaymentMethod(employer_id="emp_1", payment_method_id="pm_2"),

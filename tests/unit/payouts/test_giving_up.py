@@ -1,6 +1,5 @@
 """Giving up a release that was never transferred: who may, when, and what the transfer that comes too late finds."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,8 +42,8 @@ def refusal(found: Any) -> tuple[str, str]:
 @pytest.mark.scenario(48)
 def test_what_waits_for_too_long_is_given_up_and_told_whole() -> None:
     found = decided(give_up(OVERDUE))
-    assert found.payout == replace(
-        OVERDUE, state="given_up", reason="The account was closed.", waits_for=None, held_since=None, overdue=False,
+    assert found.payout == OVERDUE._replace(
+        state="given_up", reason="The account was closed.", waits_for=None, held_since=None, overdue=False,
         given_up_by="opr_1", updated_at=LATER,
     )  # fmt: skip
     assert found.said == (
@@ -91,7 +90,7 @@ def test_what_is_not_overdue_may_still_go_on_by_itself() -> None:
 
 @pytest.mark.parametrize("waits_for", ["platform", "cover usd"])
 def test_what_the_platform_is_short_for_is_the_trainers_still(waits_for: str) -> None:
-    found = give_up(replace(OVERDUE, waits_for=waits_for))
+    found = give_up(OVERDUE._replace(waits_for=waits_for))
     assert refusal(found) == ("conflict", "waits_for_balance")
     assert "top it up" in found.detail
 
@@ -107,13 +106,13 @@ def test_what_the_platform_is_short_for_is_the_trainers_still(waits_for: str) ->
 def test_while_the_payment_is_looked_into_it_stays_and_each_open_cause_is_named(
     undecided: list[str], shown: str
 ) -> None:
-    found = give_up(replace(OVERDUE, waits_for="mls_1"), "charged_back dp_1", *undecided)
+    found = give_up(OVERDUE._replace(waits_for="mls_1"), "charged_back dp_1", *undecided)
     assert refusal(found) == ("conflict", "payment_in_question")
     assert shown in found.detail
 
 
 def test_what_the_bank_took_for_good_no_longer_stops_it() -> None:
-    assert decided(give_up(replace(OVERDUE, waits_for="mls_1"), "charged_back dp_1")).payout.state == "given_up"
+    assert decided(give_up(OVERDUE._replace(waits_for="mls_1"), "charged_back dp_1")).payout.state == "given_up"
     assert not stops.is_decided("charged_backwards dp_1")
 
 
@@ -125,7 +124,7 @@ def test_only_an_operator_gives_up(actor: Any, expected: str) -> None:
     assert ("pay_1" if expected == "not_found" else f"gives a payout up, not the {actor.role}") in found.detail
 
 
-@pytest.mark.parametrize("payout", [None, replace(OVERDUE, contract_id="ctr_2")])
+@pytest.mark.parametrize("payout", [None, OVERDUE._replace(contract_id="ctr_2")])
 def test_what_is_not_of_this_contract_is_not_there(payout: Payout | None) -> None:
     assert refusal(give_up(payout)) == ("not_found", "not_found")
 

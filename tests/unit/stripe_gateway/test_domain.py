@@ -1,7 +1,5 @@
 """What commands ask of Stripe, and what answers close."""
 
-from dataclasses import replace
-
 import pytest
 
 from services.stripe_gateway import domain, states
@@ -133,7 +131,7 @@ def test_two_clicks_at_once_ask_once() -> None:
 
 def test_a_click_after_an_answered_one_has_a_key_of_its_own() -> None:
     first = call_of(domain.authenticate(intent(states.ACTION_REQUIRED), AUTHENTICATE, [], opening()))
-    done = replace(first, state=states.SUCCEEDED)
+    done = first._replace(state=states.SUCCEEDED)
 
     call = call_of(domain.authenticate(intent(states.ACTION_REQUIRED), AUTHENTICATE, [done], opening("cmd_2")))
 

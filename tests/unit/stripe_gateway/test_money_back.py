@@ -19,7 +19,7 @@ from tests.unit.stripe_gateway.builders import MADE, NOW, REFUND, attempt, inten
 
 def refund(state: str = states.REQUESTED, **changed: Any) -> Refund:
     row = money_back.new_refund("rfd_1", intent(states.SUCCEEDED), 50_000, "usd", by_hand=False)
-    return Refund(**{**{name: getattr(row, name) for name in Refund.__slots__}, "state": state, **changed})
+    return row._replace(state=state, **changed)
 
 
 def read(status: str = "succeeded", debited_minor: int = 50_000, **changed: Any) -> RefundReading:
@@ -214,7 +214,7 @@ def test_in_any_order_of_readings_sums_never_fall_and_a_failure_is_final(reading
 def test_a_second_reversal_under_the_same_name_is_never_taken() -> None:
     row = money_back.new_reversal("rev_1", MADE, 50_000, "usd", by_hand=False)
 
-    for known in ([row], [Reversal(**_fields(row, state=states.REVERSED, stripe_reversal_id="trr_1"))]):
+    for known in ([row], [row._replace(state=states.REVERSED, stripe_reversal_id="trr_1")]):
         with pytest.raises(WrongObjectError):
             money_back.reversals_read(MADE, known, [made(1, 50_000, "rev_1"), made(2, 50_000, "rev_1")])
 
@@ -225,7 +225,7 @@ def test_a_reversals_answer_tells_the_sum_of_all_that_were_told() -> None:
     answer = Answered(reading=made(2, 50_000, "rev_1"))
     before = transfer(states.CREATED, transfer_id="tr_1", reversed_minor=20_000)
 
-    decided = domain.answer(asked, Reversal(**_fields(row, state=states.REQUESTED)), answer, NOW, before)
+    decided = domain.answer(asked, row._replace(state=states.REQUESTED), answer, NOW, before)
 
     assert decided is not None
     [fact] = decided.said
@@ -239,8 +239,7 @@ def test_a_reversal_as_stripe_has_it_is_kept_and_told_whole() -> None:
 
     told = money_back.reversal_read(row, MADE, made(1, 49_999, "rev_1"))
 
-    changed = {"state": states.REVERSED, "stripe_reversal_id": "trr_1", "amount_minor": 49_999}
-    assert told.record == Reversal(**_fields(row, **changed))
+    assert told.record == row._replace(state=states.REVERSED, stripe_reversal_id="trr_1", amount_minor=49_999)
     assert told.said == (
         stripe.TransferReversed(
             contract_id="ctr_1", milestone_id="mls_1", payout_id="pay_1", transfer_id="tr_1", reversal_id="rev_1",
@@ -250,17 +249,15 @@ def test_a_reversal_as_stripe_has_it_is_kept_and_told_whole() -> None:
 
 
 def test_a_reversal_of_another_transfer_or_under_another_name_is_never_taken_for_ours() -> None:
-    known = Reversal(**_fields(money_back.new_reversal("rev_1", MADE, 50_000, "usd", by_hand=False)))
+    known = money_back.new_reversal("rev_1", MADE, 50_000, "usd", by_hand=False)
     with pytest.raises(WrongObjectError, match="tr_2"):
         money_back.reversal_read(known, MADE, made(1, 50_000, "rev_1").model_copy(update={"transfer_id": "tr_2"}))
     with pytest.raises(WrongObjectError, match="trr_2"):
-        money_back.reversal_read(Reversal(**_fields(known, stripe_reversal_id="trr_1")), MADE, made(2, 50_000, "rev_1"))
+        money_back.reversal_read(known._replace(stripe_reversal_id="trr_1"), MADE, made(2, 50_000, "rev_1"))
 
 
 def test_a_refusal_of_a_reversal_says_why_and_of_what() -> None:
-    row = Reversal(
-        **_fields(money_back.new_reversal("rev_1", MADE, 50_000, "usd", by_hand=False), state=states.REQUESTED)
-    )
+    row = money_back.new_reversal("rev_1", MADE, 50_000, "usd", by_hand=False)._replace(state=states.REQUESTED)
 
     told = money_back.reversal_declined(row, CardTrouble(code="balance_insufficient", message="no funds"))
 
@@ -270,10 +267,6 @@ def test_a_refusal_of_a_reversal_says_why_and_of_what() -> None:
             amount_minor=50_000, currency="usd", code="balance_insufficient", message="no funds",
         ),
     )  # fmt: skip
-
-
-def _fields(row: Reversal, **changed: Any) -> dict[str, Any]:
-    return {**{name: getattr(row, name) for name in Reversal.__slots__}, **changed}
 
 
 @given(st.lists(st.integers(1, 5), max_size=12), st.permutations([1, 2, 3, 4, 5]))

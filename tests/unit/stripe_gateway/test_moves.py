@@ -1,6 +1,5 @@
 """Each move of a call and of a thing at Stripe: where it leads, and that it says what its table says."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,11 +68,11 @@ CHARGED = intent(states.SUCCEEDED)
 
 
 def refund(state: str) -> Refund:
-    return replace(money_back.new_refund("rfd_1", intent(states.SUCCEEDED), 50_000, "usd", by_hand=False), state=state)
+    return money_back.new_refund("rfd_1", intent(states.SUCCEEDED), 50_000, "usd", by_hand=False)._replace(state=state)
 
 
 def reversal(state: str) -> Reversal:
-    return replace(money_back.new_reversal("rev_1", MADE, 50_000, "usd", by_hand=False), state=state)
+    return money_back.new_reversal("rev_1", MADE, 50_000, "usd", by_hand=False)._replace(state=state)
 
 
 def account(state: str) -> Account:
@@ -433,7 +432,7 @@ def test_what_a_card_dispute_can_become_and_that_it_is_told(known: str, follows:
                 )  # fmt: skip
                 row = risks.new(reading, CHARGED)
                 assert isinstance(row, Dispute)
-                found = risks.read(replace(row, state=state), reading)
+                found = risks.read(row._replace(state=state), reading)
                 if group in follows:
                     assert told(found) == (status, says(states.DISPUTE, state, states.SEEN, status))
                 else:
@@ -451,7 +450,7 @@ def test_a_fraud_warning_is_told_when_it_is_raised_and_when_it_is_over(
     reading = WarningReading(warning_id="issfr_1", charge_id="ch_2", fraud_type="misc", actionable=actionable)
     row = risks.new(reading, CHARGED)
     assert isinstance(row, FraudWarning)
-    found = told(risks.read(replace(row, state=state), reading))
+    found = told(risks.read(row._replace(state=state), reading))
     when = "actionable" if actionable else "over"
     assert found == ((becomes, says(states.WARNING, state, states.SEEN, when)) if becomes else (state, []))
 
@@ -465,7 +464,7 @@ def test_a_review_is_told_when_it_is_opened_and_when_it_is_closed(state: str, op
     reading = ReviewReading(review_id="prv_1", open=open_, reason="rule")
     row = risks.new(reading, CHARGED)
     assert isinstance(row, Review)
-    found = told(risks.read(replace(row, state=state), reading))
+    found = told(risks.read(row._replace(state=state), reading))
     assert found == ((becomes, says(states.REVIEW, state, states.SEEN, becomes)) if becomes else (state, []))
 
 

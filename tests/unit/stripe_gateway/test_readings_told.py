@@ -119,9 +119,9 @@ def confirm(method: PaymentMethod | None, now: datetime = NOW, row: Intent | Non
 @pytest.mark.parametrize(
     ("method", "code"),
     [
-        (replace(CARD, state=states.DETACHED), "payment_method_detached"),
-        (replace(CARD, exp_month=10), "expired_card"),
-        (replace(CARD, exp_month=12, exp_year=2025), "expired_card"),
+        (CARD._replace(state=states.DETACHED), "payment_method_detached"),
+        (CARD._replace(exp_month=10), "expired_card"),
+        (CARD._replace(exp_month=12, exp_year=2025), "expired_card"),
     ],
     ids=["removed", "expired last month", "expired last year"],
 )
@@ -137,7 +137,7 @@ def test_a_card_that_is_gone_or_expired_fails_without_a_call(method: PaymentMeth
 
 @pytest.mark.parametrize(
     "method",
-    [None, CARD, replace(CARD, exp_month=1, exp_year=2027), replace(CARD, exp_month=0, exp_year=0)],
+    [None, CARD, CARD._replace(exp_month=1, exp_year=2027), CARD._replace(exp_month=0, exp_year=0)],
     ids=["not known", "of this month", "of next year", "saved before this was kept"],
 )
 def test_every_other_card_is_charged(method: PaymentMethod | None) -> None:
@@ -145,14 +145,14 @@ def test_every_other_card_is_charged(method: PaymentMethod | None) -> None:
 
 
 def test_a_card_is_good_to_the_end_of_its_month_wherever_that_ends_last() -> None:
-    october = replace(CARD, exp_month=10)
+    october = CARD._replace(exp_month=10)
     still, over = datetime(2026, 11, 1, 11, 59, tzinfo=UTC), datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
     assert confirm(october, still).said == ()
     assert [fact.code for fact in confirm(october, over).said] == ["expired_card"]
 
 
 def test_an_attempt_that_failed_without_a_call_is_told_once() -> None:
-    gone = replace(CARD, state=states.DETACHED)
+    gone = CARD._replace(state=states.DETACHED)
     assert confirm(gone, row=intent(states.FAILED, attempt=2)) == NOTHING
 
 
@@ -253,7 +253,7 @@ def test_a_declined_transfer_is_told_whole() -> None:
 
 
 def test_a_declined_reversal_is_told_by_its_call() -> None:
-    row = replace(money_back.new_reversal("rev_1", MADE, 30_000, "usd", by_hand=False), state=states.REQUESTED)
+    row = money_back.new_reversal("rev_1", MADE, 30_000, "usd", by_hand=False)._replace(state=states.REQUESTED)
     answer = Declined(trouble=CardTrouble(code="balance_insufficient", message="not there"), http_status=400)
     found = domain.answer(attempt("reverse_transfer", about="rev_1"), row, answer, NOW)
     assert found is not None
@@ -268,7 +268,7 @@ def reversal_reading(number: int, reversal_id: str = "") -> ReversalReading:
 
 
 def test_all_reversals_read_anew_close_the_calls_that_wait_for_them() -> None:
-    mine = replace(money_back.new_reversal("rev_1", MADE, 1_000, "usd", by_hand=False), state=states.REQUESTED)
+    mine = money_back.new_reversal("rev_1", MADE, 1_000, "usd", by_hand=False)._replace(state=states.REQUESTED)
     calls = [
         attempt("reverse_transfer", about="rev_1"),
         attempt("reverse_transfer", states.SUCCEEDED, attempt_id="cmd_0", about="rev_1"),
@@ -280,9 +280,9 @@ def test_all_reversals_read_anew_close_the_calls_that_wait_for_them() -> None:
     by_hand = money_back.new_reversal("trr_2", MADE, 2_000, "usd", by_hand=True)
     assert found.records == (
         attempt("reverse_transfer", states.SUCCEEDED, about="rev_1", closed_at=NOW, object_id="trr_1"),
-        replace(mine, state=states.REVERSED, stripe_reversal_id="trr_1"),
-        replace(by_hand, state=states.REVERSED, stripe_reversal_id="trr_2"),
-        replace(MADE, reversed_minor=3_000),
+        mine._replace(state=states.REVERSED, stripe_reversal_id="trr_1"),
+        by_hand._replace(state=states.REVERSED, stripe_reversal_id="trr_2"),
+        MADE._replace(reversed_minor=3_000),
     )
     assert [(f.reversal_id, f.amount_minor, f.reversed_minor) for f in found.said] == [  # type: ignore[attr-defined]
         ("rev_1", 1_000, 1_000),
@@ -335,7 +335,7 @@ def test_a_card_is_kept_and_told_whole_and_again_when_it_is_renewed() -> None:
     assert found.said == (stripe.PaymentMethodAttached(**whole, exp_month=11, exp_year=2026),)  # type: ignore[arg-type]
     for changed in ({"brand": "amex"}, {"last4": "0005"}, {"exp_month": 12}, {"exp_year": 2030}):
         renewed = facts.method_read(CARD, reading.model_copy(update=changed))
-        assert renewed.record == replace(CARD, **changed)  # type: ignore[arg-type]
+        assert renewed.record == CARD._replace(**changed)  # type: ignore[arg-type]
         [fact] = renewed.said
         assert isinstance(fact, stripe.PaymentMethodUpdated)
         assert fact.model_dump(include=set(changed)) == changed

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -215,8 +214,8 @@ def test_an_alarm_is_raised_again() -> None:
 
 # -- what a call was answered --------------------------------------------------------------------------------------
 
-ASKED_BACK = replace(money_back.new_refund("rfd_1", CHARGED, 50_000, "usd", by_hand=False), state=states.REQUESTED)
-TAKEN_BACK = replace(money_back.new_reversal("rev_1", MADE, 50_000, "usd", by_hand=False), state=states.REQUESTED)
+ASKED_BACK = money_back.new_refund("rfd_1", CHARGED, 50_000, "usd", by_hand=False)._replace(state=states.REQUESTED)
+TAKEN_BACK = money_back.new_reversal("rev_1", MADE, 50_000, "usd", by_hand=False)._replace(state=states.REQUESTED)
 NO = CardTrouble(code="balance_insufficient", message="no")
 ASKED: list[tuple[str, Record, Answer]] = [
     ("create_payment_intent", intent(states.CREATING), Answered(reading=declined())),

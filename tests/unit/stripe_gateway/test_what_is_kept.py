@@ -1,7 +1,5 @@
 """The rows that asking and closing leave behind, whole: a sum or a name that is lost here is lost for good."""
 
-from dataclasses import replace
-
 import pytest
 
 from schemas import stripe
@@ -132,14 +130,13 @@ def test_a_refund_is_kept_as_it_was_asked_for() -> None:
 
 
 def test_another_try_of_a_refund_keeps_the_sum_that_this_one_asks_for() -> None:
-    before = replace(
-        money_back.new_refund("rfd_1", intent(states.SUCCEEDED), 50_000, "usd", by_hand=False),
+    before = money_back.new_refund("rfd_1", intent(states.SUCCEEDED), 50_000, "usd", by_hand=False)._replace(
         state=states.REFUSED,
         attempt=1,
     )
     again = REFUND.model_copy(update={"amount_minor": 40_000, "attempt": 2})
     decided = money_back.create_refund(before, intent(states.SUCCEEDED), again, [], opening())
-    assert kept(decided) == replace(before, state=states.REQUESTED, amount_minor=40_000, attempt=2)
+    assert kept(decided) == before._replace(state=states.REQUESTED, amount_minor=40_000, attempt=2)
 
 
 def test_a_reversal_is_kept_as_it_was_asked_for() -> None:
@@ -308,14 +305,14 @@ def test_a_reversal_whose_transfer_is_not_there_is_a_defect() -> None:
         }
     )
     with pytest.raises(LookupError, match="rev_1"):
-        domain.answer(attempt("reverse_transfer"), replace(row, state=states.REQUESTED), from_stripe, NOW)
+        domain.answer(attempt("reverse_transfer"), row._replace(state=states.REQUESTED), from_stripe, NOW)
 
 
 # -- money back, told --------------------------------------------------------------------------------------
 
 
 def test_a_declined_reversal_tells_whose_money_stays() -> None:
-    row = replace(money_back.new_reversal("rev_1", MADE, 30_000, "usd", by_hand=False), state=states.REQUESTED)
+    row = money_back.new_reversal("rev_1", MADE, 30_000, "usd", by_hand=False)._replace(state=states.REQUESTED)
     told = money_back.reversal_declined(row, CardTrouble(code="balance_insufficient", message="not there"))
     assert told.said == (
         stripe.ReversalRefused(
