@@ -12,7 +12,7 @@ from services.auditor.reconcile.stripe_side import open_library
 from tests.platform.running import RunningPlatform
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def place(running_platform: RunningPlatform) -> Place:
     """Where a story happens."""
     return Place(

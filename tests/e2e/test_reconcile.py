@@ -19,17 +19,9 @@ Look = Callable[[], Reconciliation]
 
 
 @pytest.fixture(scope="module")
-def hired(running_platform: RunningPlatform) -> Iterator[Story]:
+def hired(place: Place) -> Iterator[Story]:
     """A story in which the first milestone is funded: for tests that leave it as it was."""
-    story = Story(
-        Place(
-            front_door=running_platform.front_door,
-            sandbox=running_platform.sandbox,
-            stripe_key=running_platform.stripe_key,
-            clock=running_platform.clock,
-            token=running_platform.token,
-        )
-    )
+    story = Story(place)
     _tell_up_to(story, "hire")
     yield story
     story.close()

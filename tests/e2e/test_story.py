@@ -126,17 +126,9 @@ REBUILT = ("contracts", "approvals", "funding", "payouts")
 
 
 @pytest.fixture(scope="module")
-def told(running_platform: RunningPlatform) -> Iterator[Story]:
+def told(place: Place) -> Iterator[Story]:
     """A story that was told to its end."""
-    story = Story(
-        Place(
-            front_door=running_platform.front_door,
-            sandbox=running_platform.sandbox,
-            stripe_key=running_platform.stripe_key,
-            clock=running_platform.clock,
-            token=running_platform.token,
-        )
-    )
+    story = Story(place)
     for step in story.steps():
         step.act()
     yield story
