@@ -73,7 +73,7 @@ class LogWriter:
         self._rows: list[Row] = []
 
     def append(self, line: Line) -> None:
-        """Say something. It may not be written before `end`."""
+        """Say something. It is written with its piece, or at the `end`."""
         message = line.message
         key = message.key
         version = 0

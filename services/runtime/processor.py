@@ -39,6 +39,7 @@ NOT_TRANSIENT = (errors.ProgramLimitExceeded,)
 """An OperationalError by its class, but a message's fault (a text too long for its index): it would hold for ever."""
 
 _WROTE_NOTHING = (Refused, Unchanged)
+"""Written here: a union of both would be made anew for each message."""
 
 
 @dataclass(slots=True)
