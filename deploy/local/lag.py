@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from deploy.local.services import SERVICES
 from schemas.catalogue import TOPICS
+from services.runtime.kafka import admin_client
 
 _TIMEOUT_S = 10.0
 
@@ -31,7 +32,7 @@ def consumer_lag(bootstrap: str, database_url: str) -> list[Lag]:
     A service's position is in its own database (ARCHITECTURE.md "The way of a message"); one that keeps none there,
     as analytics, commits to Kafka. Raises KafkaException or psycopg.OperationalError when one does not answer.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin = admin_client(bootstrap, _TIMEOUT_S)
     existing = admin.list_topics(timeout=_TIMEOUT_S).topics
     partitions = [
         TopicPartition(topic.name, number)

@@ -60,6 +60,7 @@ class MovableClock:
     def advance(self, by: timedelta) -> datetime:
         """Move every process that shares the file forward by `by`; time never goes back.
 
+        Returns when all have seen it: whoever asks one of them next gets an answer of the new time.
         Raises ValueError when `by` is negative.
         """
         if by < timedelta(0):
@@ -74,6 +75,7 @@ class MovableClock:
         Path(name).chmod(0o644)
         Path(name).replace(self._path)
         self._read_at = float("-inf")
+        time.sleep(self._refresh_s)
         return self.now()
 
 

@@ -3,10 +3,11 @@
 The seeded simulation (tests/simulation) puts a broker in memory in its place; both pass the same behaviour suite.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from confluent_kafka import (
+    OFFSET_END,
     Consumer,
     IsolationLevel,
     KafkaError,
@@ -33,10 +34,30 @@ def is_dead(error: KafkaError) -> bool:
     return error.fatal() or error.code() == KafkaError._FATAL
 
 
+def admin_client(bootstrap: str, timeout_s: float) -> AdminClient:
+    """An AdminClient that has met the cluster. Raises KafkaException when no broker answers in time.
+
+    It greets before it asks for anything else. As soon as the client has learned the brokers it closes the connection
+    on which it learned them, with what is asked there in the air: "who leads these partitions?" is asked again three
+    seconds later (librdkafka 2.16: one call of seven took so long).
+    """
+    # What goes wrong is raised. Its log would say it again, and that a client thrown away leaves events behind.
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin.describe_cluster(request_timeout=timeout_s).result()
+    return admin
+
+
 class Broker(Protocol):
     """Makes clients. Their settings are librdkafka's, without the address."""
 
     def consumer(self, settings: dict[str, Any]) -> Consumer: ...
+
+    def reader(self, name: str, begin: Mapping[Partition, int]) -> Consumer:
+        """A consumer of these partitions, each from an offset on. It joins no group and tells where they end.
+
+        Raises KafkaException when the broker does not answer: that passes.
+        """
+        ...
 
     def producer(self, settings: dict[str, Any]) -> Producer: ...
 
@@ -59,11 +80,32 @@ class Kafka:
     """A real broker, at `bootstrap`."""
 
     def __init__(self, bootstrap: str, timeout_s: float = 10) -> None:
+        self._bootstrap = bootstrap
         self._address = {"bootstrap.servers": bootstrap}
         self._timeout_s = timeout_s
 
     def consumer(self, settings: dict[str, Any]) -> Consumer:
         return Consumer({**self._address, **settings})
+
+    def reader(self, name: str, begin: Mapping[Partition, int]) -> Consumer:
+        consumer = self.consumer(
+            {
+                "group.id": name,  # asked for by the library; assigning joins no group
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,
+            }
+        )
+        try:
+            # For its answer alone it waits until it knows who leads the partitions. A consumer that is assigned what
+            # it does not know yet looks that up once a second: one of four began a second late.
+            consumer.offsets_for_times([TopicPartition(*place, OFFSET_END) for place in begin], self._timeout_s)
+            consumer.assign([TopicPartition(*place, offset) for place, offset in begin.items()])
+        except KafkaException:
+            consumer.close()
+            raise
+        return consumer
 
     def producer(self, settings: dict[str, Any]) -> Producer:
         return Producer({**self._address, **settings})
@@ -71,7 +113,7 @@ class Kafka:
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
         if not (names := list(topics)):
             return {}
-        admin = self._admin()
+        admin = admin_client(self._bootstrap, self._timeout_s)
         asked = admin.describe_topics(TopicCollection(names), request_timeout=self._timeout_s)
         found = {}
         for name, future in asked.items():
@@ -90,14 +132,10 @@ class Kafka:
         asked = [TopicPartition(*partition) for partition in partitions]
         if not asked:
             return {}
-        admin = self._admin()
+        admin = admin_client(self._bootstrap, self._timeout_s)
         first = self._offsets(admin, asked, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
         after = self._offsets(admin, asked, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         return {partition: (low, after[partition]) for partition, low in first.items()}
-
-    def _admin(self) -> AdminClient:
-        # One that has answered is thrown away, and would tell that it leaves events behind: nobody needs to read that.
-        return AdminClient({**self._address, "log_level": 3})
 
     def _offsets(self, admin: AdminClient, asked: list[TopicPartition], spec: OffsetSpec) -> dict[Partition, int]:
         answers = admin.list_offsets(

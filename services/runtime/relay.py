@@ -10,11 +10,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from datetime import datetime
 
 import psycopg
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Message as KafkaRecord
 
 from schemas.catalogue import TOPICS
@@ -175,52 +175,46 @@ def last_numbers(broker: Broker, source: str, partitions: set[Partition]) -> dic
     """
     if not partitions:
         return {}
-    consumer = broker.consumer(
-        {"group.id": f"tail-{source}", "enable.auto.commit": False, "auto.offset.reset": "error",
-         "enable.partition.eof": True, "fetch.wait.max.ms": 10}
-    )  # fmt: skip
     found: dict[Partition, tuple[int, str]] = {}
-    try:
-        ends = broker.watermarks(sorted(partitions))
-        windows = {p: (max(low, high - _TAIL_STEP), high) for p, (low, high) in ends.items() if high > low}
-        while windows:
-            found.update(_highest(consumer, source, windows))
-            windows = {
-                p: (max(ends[p][0], begin - 10 * (end - begin)), begin)
-                for p, (begin, end) in windows.items()
-                if p not in found and begin > ends[p][0]
-            }
-    finally:
-        consumer.close()
+    ends = broker.watermarks(sorted(partitions))
+    windows = {p: (max(low, high - _TAIL_STEP), high) for p, (low, high) in ends.items() if high > low}
+    while windows:
+        found.update(_highest(broker, source, windows))
+        windows = {
+            p: (max(ends[p][0], begin - 10 * (end - begin)), begin)
+            for p, (begin, end) in windows.items()
+            if p not in found and begin > ends[p][0]
+        }
     return found
 
 
 def _highest(
-    consumer: Consumer, source: str, windows: dict[Partition, tuple[int, int]]
+    broker: Broker, source: str, windows: dict[Partition, tuple[int, int]]
 ) -> dict[Partition, tuple[int, str]]:
-    consumer.assign([TopicPartition(*partition, begin) for partition, (begin, _) in windows.items()])
     highest: dict[Partition, tuple[int, str]] = {}
     open_windows = set(windows)
     until = time.monotonic() + _FLUSH_S
-    while open_windows:
-        record = consumer.poll(1.0)
-        if time.monotonic() > until:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "reading the tails of the topics took too long"))
-        if record is None:
-            continue
-        partition = (record.topic() or "", record.partition() or 0)
-        if (error := record.error()) is not None:
-            if error.code() != KafkaError._PARTITION_EOF:
-                raise KafkaException(error)
-            open_windows.discard(partition)
-            continue
-        offset = record.offset() or 0
-        if offset + 1 >= windows[partition][1]:
-            open_windows.discard(partition)
-        headers = dict(record.headers() or ())
-        if headers.get("ce_source") == source.encode() and "ce_sequence" in headers:
-            number, event_id = int(headers["ce_sequence"] or 0), bytes(headers.get("ce_id") or b"").decode()  # type: ignore[arg-type]
-            highest[partition] = max(highest.get(partition, (0, "")), (number, event_id))
+    begin = {partition: first for partition, (first, _) in windows.items()}
+    with closing(broker.reader(f"tail-{source}", begin)) as reader:
+        while open_windows:
+            record = reader.poll(1.0)
+            if time.monotonic() > until:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "reading the tails of the topics took too long"))
+            if record is None:
+                continue
+            partition = (record.topic() or "", record.partition() or 0)
+            if (error := record.error()) is not None:
+                if error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+                open_windows.discard(partition)
+                continue
+            offset = record.offset() or 0
+            if offset + 1 >= windows[partition][1]:
+                open_windows.discard(partition)
+            headers = dict(record.headers() or ())
+            if headers.get("ce_source") == source.encode() and "ce_sequence" in headers:
+                number, event_id = int(headers["ce_sequence"] or 0), bytes(headers.get("ce_id") or b"").decode()  # type: ignore[arg-type]
+                highest[partition] = max(highest.get(partition, (0, "")), (number, event_id))
     return highest
 
 

@@ -51,3 +51,12 @@ class TestInKafka(BrokerBehaviour):
     @pytest.fixture
     def brokers(self, platform: Backing) -> InKafka:
         return InKafka(platform)
+
+    def test_a_client_that_was_just_made_is_answered_at_its_first_asking(self, brokers: InKafka) -> None:
+        topic = brokers.topic(12)
+        places = [(topic, number) for number in range(12)]
+        impatient = Kafka(
+            brokers.platform.kafka_bootstrap, timeout_s=2
+        )  # a question that was lost is asked again in 3 s
+        for _ in range(40):
+            assert set(impatient.watermarks(places)) == set(places)

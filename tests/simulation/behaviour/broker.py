@@ -25,14 +25,6 @@ class Brokers(ABC):
         """What `consumer.poll` gives, looked for with patience; None when nothing comes."""
 
 
-def _reader(brokers: Brokers, places: list[tuple[str, int, int]]) -> Any:
-    consumer = brokers.broker.consumer(
-        {"group.id": "reader", "enable.auto.commit": False, "auto.offset.reset": "error", "enable.partition.eof": True}
-    )
-    consumer.assign([TopicPartition(*place) for place in places])
-    return consumer
-
-
 def _until_the_ends(brokers: Brokers, consumer: Any, partitions: int = 1) -> list[Any]:
     found = []
     while partitions:
@@ -58,7 +50,7 @@ class BrokerBehaviour:
     def test_a_partition_is_read_in_the_order_of_producing(self, brokers: Brokers) -> None:
         topic = brokers.topic(1)
         self._produce(brokers, topic, "a", "b", "c")
-        found = _until_the_ends(brokers, _reader(brokers, [(topic, 0, 0)]))
+        found = _until_the_ends(brokers, brokers.broker.reader("reader", {(topic, 0): 0}))
         assert [(r.offset(), r.value(), r.key(), r.headers()) for r in found] == [
             (0, b"a", b"k", [("ce_id", b"a")]), (1, b"b", b"k", [("ce_id", b"b")]), (2, b"c", b"k", [("ce_id", b"c")])
         ]  # fmt: skip
@@ -67,7 +59,10 @@ class BrokerBehaviour:
     def test_reading_begins_where_it_is_told_to(self, brokers: Brokers) -> None:
         topic = brokers.topic(1)
         self._produce(brokers, topic, "a", "b", "c")
-        assert [r.value() for r in _until_the_ends(brokers, _reader(brokers, [(topic, 0, 1)]))] == [b"b", b"c"]
+        assert [r.value() for r in _until_the_ends(brokers, brokers.broker.reader("reader", {(topic, 0): 1}))] == [
+            b"b",
+            b"c",
+        ]
 
     def test_the_watermarks_are_the_first_offset_and_the_next(self, brokers: Brokers) -> None:
         topic = brokers.topic(2)
@@ -78,7 +73,7 @@ class BrokerBehaviour:
     def test_every_partition_tells_its_end(self, brokers: Brokers) -> None:
         topic = brokers.topic(2)
         self._produce(brokers, topic, "a", partition=1)
-        consumer = _reader(brokers, [(topic, 0, 0), (topic, 1, 0)])
+        consumer = brokers.broker.reader("reader", {(topic, 0): 0, (topic, 1): 0})
         assert [r.value() for r in _until_the_ends(brokers, consumer, partitions=2)] == [b"a"]
 
     def test_what_was_purged_never_arrives(self, brokers: Brokers) -> None:
@@ -87,7 +82,7 @@ class BrokerBehaviour:
         producer.produce(topic, value="gone", key="k", partition=0, headers=[])
         producer.purge()
         self._produce(brokers, topic, "a")
-        assert [r.value() for r in _until_the_ends(brokers, _reader(brokers, [(topic, 0, 0)]))] == [b"a"]
+        assert [r.value() for r in _until_the_ends(brokers, brokers.broker.reader("reader", {(topic, 0): 0}))] == [b"a"]
 
     def test_a_partition_that_is_not_there_is_refused(self, brokers: Brokers) -> None:
         topic = brokers.topic(1)

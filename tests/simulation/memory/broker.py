@@ -4,7 +4,7 @@ What it may do that a good day does not show: hand over any part of what is ther
 what a dead producer had sent; give a lane to another owner while the first is still at work.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -74,6 +74,11 @@ class MemoryBroker:
 
     def consumer(self, settings: dict[str, Any]) -> Any:
         return MemoryConsumer(self, settings)
+
+    def reader(self, name: str, begin: Mapping[Place, int]) -> Any:
+        consumer = MemoryConsumer(self, {"group.id": name, "enable.partition.eof": True})
+        consumer.assign([TopicPartition(*place, offset) for place, offset in begin.items()])
+        return consumer
 
     def producer(self, settings: dict[str, Any]) -> Any:
         del settings
