@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from deploy.local.errors import LocalError
 from deploy.local.ports import Ports
 from deploy.local.postgres_binaries import Binaries, find_binaries
 from deploy.local.processes import Process, Processes, RunAs, listens
+from services.runtime.databases import create_database
 
 NAME = "postgres"
 _START_LIMIT_S = 60
@@ -215,7 +215,7 @@ def create_databases(url: str, names: Iterable[str]) -> list[str]:
         existing = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
         for name in names:
             if name not in existing:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                create_database(connection, name)
                 made.append(name)
     return made
 

@@ -19,6 +19,7 @@ from services.auditor.audit import AuditError
 from services.auditor.replay.order import Input
 from services.auditor.topics import Said
 from services.runtime.database import migrate, open_engine
+from services.runtime.databases import create_database
 from services.runtime.handlers import Handlers
 from services.runtime.ids import IdSource
 from services.runtime.postgres import Postgres
@@ -88,7 +89,7 @@ def scratch(server: str, service: str, folder: Path) -> Iterator[str]:
     name = f"replay_{service}_{uuid4().hex[:12]}"
     try:
         with psycopg.connect(database_on(server, "postgres"), autocommit=True) as admin:
-            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            create_database(admin, name)
             try:
                 # It is thrown away: nothing of it needs to reach the disk in time.
                 admin.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(sql.Identifier(name)))
