@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.contenders import CEILING, ON_KAFKA
+from benchmarks.contenders import CEILING, ON_KAFKA, TRANCHE
 from benchmarks.figures import Run
 from benchmarks.machine import describe, tools
 from benchmarks.measure import Plan, measure, measure_ceiling
@@ -20,6 +20,9 @@ from deploy.local.errors import LocalError
 
 RESULTS = Path(__file__).parent / "results"
 _PROFILED = 60_000
+_FOR_THE_BROKER = 2
+"""Runs that count for nobody, before the first round: the JVM compiles what it runs often, with up to a whole core, and
+whoever had his turn then was slower than he is."""
 _WIDTH = 140
 """Columns where the output goes to a file."""
 
@@ -60,6 +63,9 @@ def rounds(stage: Stage, plan: Plan, count: int, names: list[str], console: Cons
     """Every contender once in each round, so that whatever disturbs the machine disturbs all of them."""
     by_name = {contender.name: contender for contender in ON_KAFKA}
     found: dict[str, list[Run]] = {name: [] for name in TITLES if name in names}
+    console.print("warming the broker up ...")
+    for _ in range(_FOR_THE_BROKER):
+        measure(stage, TRANCHE, replace(plan, latency=0))
     for number in range(1, count + 1):
         for name, runs in found.items():
             run = measure_ceiling(stage, plan) if name == CEILING else measure(stage, by_name[name], plan)

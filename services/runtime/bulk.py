@@ -1,6 +1,7 @@
-"""Rows in bulk: COPY for new ones, one UPDATE … FROM unnest(…) for changed ones.
+"""Rows in bulk: COPY for new ones, one UPDATE … FROM unnest(…) for changed ones; for a few new ones an INSERT, which
+needs no answer before the next statement is sent.
 
-Both are fed by text that is built with one join a column or row. Handing arrays to the driver as Python lists
+All are fed by text that is built with one join a column or row. Handing arrays to the driver as Python lists
 costs nearly half of the transaction's time in the driver; a literal costs nothing there.
 
 Records are named tuples: one is made in a seventh of the time of a frozen dataclass, and it is a row as it stands.
@@ -147,11 +148,17 @@ class Entity(Generic[R]):
         self._copy_encoders = [_encoder(column, _copy_texts, _COPY_NULL) for column in columns]
         self.copy_sql = f"COPY {table.name} ({', '.join(self.names)}) FROM STDIN"
         self._element_encoders = [_encoder(column, _element_texts, _ELEMENT_NULL) for column in columns]
-        self._update_sql = self._make_update(columns)
+        self.insert_sql = self._make_insert(columns)
+        self.update_sql = self._make_update(columns)
         selected = ", ".join(self.names)
         self._select_sql = f"SELECT {selected} FROM {table.name} WHERE "  # noqa: S608 - names are the table's own
 
-    def _make_update(self, columns: "Sequence[Column[Any]]") -> str:
+    def _make_insert(self, columns: "Sequence[Column[Any]]") -> bytes:
+        arrays = ", ".join(f"%s::{_kind(c)[0]}[]" for c in columns)
+        # Names and casts only; every value is a parameter.
+        return f"INSERT INTO {self.table.name} ({', '.join(self.names)}) SELECT * FROM unnest({arrays})".encode()  # noqa: S608
+
+    def _make_update(self, columns: "Sequence[Column[Any]]") -> bytes:
         keys = [c for c in columns if c.name in self.key_names]
         rest = [c for c in columns if c.name not in self.key_names]
         arrays = ", ".join(f"%s::{_kind(c)[0]}[]" for c in columns)
@@ -160,7 +167,7 @@ class Entity(Generic[R]):
             f"UPDATE {self.table.name} AS t SET {', '.join(f'{c.name} = v.{c.name}' for c in rest)} "  # noqa: S608
             f"FROM unnest({arrays}) AS v({', '.join(self.names)}) "
             f"WHERE {' AND '.join(f't.{c.name} = v.{c.name}' for c in keys)}"
-        )
+        ).encode()
 
     def copy(self, connection: Connection, records: Sequence[R]) -> None:
         """Insert new rows by COPY."""
@@ -176,19 +183,12 @@ class Entity(Generic[R]):
         texts = [encode(column) for encode, column in zip(self._copy_encoders, columns, strict=True)]
         return "\n".join(map("\t".join, zip(*texts, strict=True))) + "\n"
 
-    def update(self, connection: Connection, records: Sequence[R]) -> None:
-        """Overwrite rows that exist, by primary key.
-
-        Raises RuntimeError when a row is not there: the caller holds the lane, so it cannot have gone.
-        """
+    def arrays(self, records: Sequence[R]) -> list[str]:
+        """Rows as `insert_sql` and `update_sql` take them: one array a column; there must be one row at least."""
         columns = zip(*records, strict=True)
-        literals = [
+        return [
             "{" + ",".join(encode(column)) + "}" for encode, column in zip(self._element_encoders, columns, strict=True)
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(self._update_sql.encode(), literals)
-            if cursor.rowcount != len(records):
-                raise RuntimeError(f"{self.table.name}: {cursor.rowcount} of {len(records)} rows were there to update")
 
     def select(self, connection: Connection, column: str, values: Iterable[str]) -> list[R]:
         """All rows whose `column` (text) is one of `values`."""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from types import TracebackType
-from typing import NamedTuple, Self, TypeVar
+from typing import Any, LiteralString, NamedTuple, Self, TypeVar
 
 import psycopg
 from psycopg import Copy
@@ -20,6 +20,10 @@ from services.runtime.storage import Answer, Known, Position, Wanted
 from services.runtime.timers import Timer
 
 R = TypeVar("R", bound=NamedTuple)
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+
+_FEW = 50
+"""Rows up to which statements that are not waited for are quicker than a COPY."""
 
 _LEADER_LOCK = (7021, 2)
 _ROWS = Entity(tables.event_log, Row, generated=("sequence",))
@@ -46,15 +50,21 @@ _TAKE_TIMERS = (
 class PostgresTransaction:
     """A transaction on a connection whose owner begins and ends it. See storage.Transaction.
 
-    The log is written by a COPY that stays open from one `say` to the next, so that PostgreSQL takes its lines in while
-    the next messages are decided. As a context it leaves no COPY open, however the block ends.
+    Nothing that is written is waited for. A few rows go out as statements in a pipeline, so that a message alone is
+    written and committed in one round trip. Many go by COPY, and the one of the log stays open from one `say` to the
+    next: PostgreSQL takes its lines in while the next messages are decided. A question waits for all that was written
+    before it (`connection`). As a context it leaves nothing under way, however the block ends.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._copying = ExitStack()
+        self._under_way = ExitStack()
+        """The pipeline or the COPY that is open; never both."""
+        self._pipelined = False
         self._log: Copy | None = None
         self._announced = False
+        self._updates: list[tuple[Cursor, str, int]] = []
+        """Updates whose answer is to come: the table, and how many rows it must have found."""
 
     def __enter__(self) -> Self:
         return self
@@ -62,16 +72,41 @@ class PostgresTransaction:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._log = None
-        self._copying.__exit__(kind, error, trace)
+        if kind is None:
+            self._settle()
+        else:
+            self._pipelined, self._log = False, None
+            self._under_way.__exit__(kind, error, trace)
 
     @property
     def connection(self) -> Connection:
-        """Ready for a statement: what was said before is in."""
-        if self._log is not None:
-            self._log = None
-            self._copying.close()
+        """Ready for a question: what was written before is in."""
+        self._settle()
         return self._connection
+
+    def commit(self) -> None:
+        """Commit, in the same round trip as what is still under way where nothing of it must be looked at first."""
+        if self._updates:
+            self._settle()
+        self._write("COMMIT")
+        self._settle()
+
+    def _settle(self) -> None:
+        self._pipelined, self._log = False, None
+        self._under_way.close()
+        updates, self._updates = self._updates, []
+        for update, table, wanted in updates:
+            if update.rowcount != wanted:
+                raise RuntimeError(f"{table}: {update.rowcount} of {wanted} rows were there to update")
+
+    def _write(self, statement: LiteralString | bytes, parameters: Sequence[Any] = ()) -> Cursor:
+        """Send a statement without waiting: should it be refused, the next question or the commit says so."""
+        if self._log is not None:
+            self._settle()
+        if not self._pipelined:
+            self._under_way.enter_context(self._connection.pipeline())
+            self._pipelined = True
+        return self._connection.execute(statement, parameters)
 
     def take(self, wanted: Wanted) -> Known:
         connection = self.connection
@@ -109,7 +144,7 @@ class PostgresTransaction:
 
     def see(self, moved: Mapping[tuple[str, str], int]) -> None:
         sources, keys = zip(*moved, strict=True)
-        self.connection.execute(
+        self._write(
             "INSERT INTO streams_seen (source, key, version) "
             "SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[]) "
             "ON CONFLICT (source, key) DO UPDATE SET version = excluded.version",
@@ -118,7 +153,7 @@ class PostgresTransaction:
 
     def move(self, positions: Mapping[tuple[str, int], int], topic_ids: Mapping[str, str]) -> None:
         topics, partitions = zip(*positions, strict=True)
-        self.connection.execute(
+        self._write(
             "INSERT INTO consumer_positions AS p (topic, partition, topic_id, next_offset) "
             "SELECT * FROM unnest(%s::text[], %s::integer[], %s::text[], %s::bigint[]) "
             "ON CONFLICT (topic, partition) DO UPDATE SET "
@@ -136,10 +171,15 @@ class PostgresTransaction:
         return entity.select(self.connection, column, values)
 
     def insert(self, entity: Entity[R], records: Sequence[R]) -> None:
-        entity.copy(self.connection, records)
+        if len(records) <= _FEW:
+            self._write(entity.insert_sql, entity.arrays(records))
+        else:
+            entity.copy(self.connection, records)
 
     def update(self, entity: Entity[R], records: Sequence[R]) -> None:
-        entity.update(self.connection, records)
+        # Whoever updates a row holds its lane, so it cannot have gone.
+        update = self._write(entity.update_sql, entity.arrays(records))
+        self._updates.append((update, entity.table.name, len(records)))
 
     def versions(self, keys: Collection[str]) -> dict[str, int]:
         if not keys:
@@ -147,41 +187,42 @@ class PostgresTransaction:
         return dict(self.connection.execute(_VERSIONS, (text_array(keys),)).fetchall())
 
     def say(self, rows: Sequence[Row]) -> None:
-        if self._log is None:
-            self._announce()
-            cursor = self._connection.cursor()
-            self._log = self._copying.enter_context(cursor.copy(_ROWS.copy_sql))
-        self._log.write(_ROWS.copy_text(rows))
+        self._announce()
+        if self._log is not None:
+            self._log.write(_ROWS.copy_text(rows))
+        elif len(rows) <= _FEW:
+            self._write(_ROWS.insert_sql, _ROWS.arrays(rows))
+        else:
+            cursor = self.connection.cursor()
+            self._log = self._under_way.enter_context(cursor.copy(_ROWS.copy_sql))
+            self._log.write(_ROWS.copy_text(rows))
 
     def _announce(self) -> None:
         if self._announced:
             return
         self._announced = True
-        with self._connection.pipeline():
-            # The floor, before the first number is taken.
-            self._connection.execute(
-                "SELECT pg_advisory_xact_lock_shared(CASE WHEN is_called THEN last_value ELSE 0 END) "
-                "FROM event_log_sequence"
-            )
-            self._connection.execute(f"NOTIFY {CHANNEL}")
+        # The floor, before the first number is taken.
+        self._write(
+            "SELECT pg_advisory_xact_lock_shared(CASE WHEN is_called THEN last_value ELSE 0 END) "
+            "FROM event_log_sequence"
+        )
+        self._write(f"NOTIFY {CHANNEL}")
 
     def advance(self, new: Mapping[str, int], known: Mapping[str, int]) -> None:
-        connection = self.connection
-        with connection.pipeline():
-            if new:
-                connection.execute(
-                    "INSERT INTO streams (key, version) SELECT * FROM unnest(%s::text[], %s::bigint[])",
-                    (text_array(new), bigint_array(new.values())),
-                )
-            if known:
-                connection.execute(
-                    "UPDATE streams SET version = v.version "
-                    "FROM unnest(%s::text[], %s::bigint[]) AS v(key, version) WHERE streams.key = v.key",
-                    (text_array(known), bigint_array(known.values())),
-                )
+        if new:
+            self._write(
+                "INSERT INTO streams (key, version) SELECT * FROM unnest(%s::text[], %s::bigint[])",
+                (text_array(new), bigint_array(new.values())),
+            )
+        if known:
+            self._write(
+                "UPDATE streams SET version = v.version "
+                "FROM unnest(%s::text[], %s::bigint[]) AS v(key, version) WHERE streams.key = v.key",
+                (text_array(known), bigint_array(known.values())),
+            )
 
     def queue_behind(self, record: Record, key: str, reason: str, at: datetime) -> None:
-        self.connection.execute(
+        self._write(
             "INSERT INTO parked_messages (key, topic, partition, \"offset\", headers, body, reason, parked_at) "
             "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             (key, *record[:3], Jsonb({name: as_text(value) for name, value in record.headers}), record.body, reason,
@@ -189,20 +230,20 @@ class PostgresTransaction:
         )  # fmt: skip
 
     def keep_answer(self, party: str, key: str, answer: Answer, at: datetime) -> None:
-        self.connection.execute(
+        self._write(
             "INSERT INTO http_requests (party, idempotency_key, request_hash, status, body, answered_at) "
             "VALUES (%s, %s, %s, %s, %s, %s)",
             (party, key, *answer, at),
         )
 
     def wake(self, channel: str) -> None:
-        self.connection.execute("SELECT pg_notify(%s, '')", (channel,))
+        self._write("SELECT pg_notify(%s, '')", (channel,))
 
     def set_timers(self, timers: Sequence[Timer]) -> None:
         last = {(timer.key, timer.name): timer for timer in timers}
         columns = dict(zip(Timer._fields, zip(*last.values(), strict=True), strict=True))
         columns["due_at"] = tuple(moment.isoformat() for moment in columns["due_at"])
-        self.connection.execute(_SET_TIMERS.encode(), [text_array(column) for column in columns.values()])
+        self._write(_SET_TIMERS.encode(), [text_array(column) for column in columns.values()])
 
     def take_due_timers(self, now: datetime, most: int) -> list[Timer]:
         return [Timer(*row) for row in self.connection.execute(_TAKE_TIMERS.encode(), (now, most)).fetchall()]
@@ -220,7 +261,7 @@ class Postgres:
             try:
                 with PostgresTransaction(connection) as transaction:
                     yield transaction
-                connection.commit()
+                    transaction.commit()
             except BaseException:
                 connection.rollback()
                 raise

@@ -5,7 +5,7 @@ The order of its statements is what makes effects happen exactly once (docs/arch
 1. lock the lanes of the batch, so that nobody else decides about these keys until commit;
 2. read the positions and skip what lies below them, drop commands that are answered and events that were seen;
 3. load, decide message by message;
-4. write the event log, from the first decision on, then stream versions, rows and positions; commit them together.
+4. write the event log, from the first decision on, then versions, rows and positions; commit them together.
 """
 
 import logging
@@ -92,8 +92,6 @@ class Processor:
 
     def _run(self, transaction: Transaction, batch: Batch, within: AfterDecisions | None) -> list[Outcome]:
         due, moved, log = self._take(transaction, batch)
-        if moved:
-            transaction.see(moved)
         workspace = Workspace(transaction)
         self._load(workspace, [delivery for delivery in due if isinstance(delivery, Delivery)])
         now = self.clock.now()
@@ -104,6 +102,8 @@ class Processor:
             within(transaction, outcomes)
         log.end()
         workspace.flush()
+        if moved:
+            transaction.see(moved)
         if batch.positions:
             transaction.move(batch.positions, batch.topic_ids)
         return outcomes

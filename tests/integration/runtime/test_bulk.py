@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from services.runtime.bulk import Entity, bigint_array, text_array
 from services.runtime.database import Connection, open_engine
+from services.runtime.postgres import PostgresTransaction
 from tests.platform.backing import Backing
 
 _NUMBERS = count(1)
@@ -120,9 +121,17 @@ def _stored(connection: Connection, things: list[Thing]) -> list[Thing]:
 
 @settings(max_examples=60)
 @given(drawn=st.lists(_things, min_size=1, max_size=5))
-def test_new_rows_are_stored_as_they_are(connection: Connection, drawn: list[Thing]) -> None:
+def test_many_new_rows_are_stored_as_they_are(connection: Connection, drawn: list[Thing]) -> None:
     things = _named(drawn)
     THINGS.copy(connection, things)
+    assert _stored(connection, things) == things
+
+
+@settings(max_examples=60)
+@given(drawn=st.lists(_things, min_size=1, max_size=5))
+def test_a_few_new_rows_are_stored_as_they_are(connection: Connection, drawn: list[Thing]) -> None:
+    things = _named(drawn)
+    connection.execute(THINGS.insert_sql, THINGS.arrays(things))
     assert _stored(connection, things) == things
 
 
@@ -132,7 +141,7 @@ def test_changed_rows_are_stored_as_they_are(connection: Connection, pairs: list
     before = _named([old for old, _ in pairs])
     after = [new._replace(id=old.id) for old, (_, new) in zip(before, pairs, strict=True)]
     THINGS.copy(connection, before)
-    THINGS.update(connection, after)
+    assert connection.execute(THINGS.update_sql, THINGS.arrays(after)).rowcount == len(after)
     assert _stored(connection, before) == after
 
 
@@ -160,9 +169,12 @@ PLAIN = Thing("", "words", 1, 2, 3, True, datetime(2026, 1, 5, 9, tzinfo=UTC), d
 def test_a_row_that_is_not_there_is_not_updated_in_silence(connection: Connection) -> None:
     (there, lost) = _named([PLAIN, PLAIN])
     THINGS.copy(connection, [there])
-    with pytest.raises(RuntimeError, match="1 of 2 rows were there"):
-        THINGS.update(connection, [there, lost])
+    transaction = PostgresTransaction(connection)
+    transaction.update(THINGS, [there, lost])
+    with pytest.raises(RuntimeError, match="things: 1 of 2 rows were there"):
+        transaction.commit()
     connection.rollback()
+    assert _stored(connection, [there]) == []
 
 
 def test_a_row_that_is_there_is_not_written_anew(connection: Connection) -> None:

@@ -17,6 +17,8 @@ from tests.integration.runtime.toy.service import COUNTERS, Counter
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NOTHING = Wanted((), (), (), ())
+SIZES = (1, 120)
+"""Of what is written at once: a few rows, and many, which may go another way."""
 
 
 class Storage(ABC):
@@ -101,6 +103,38 @@ class StorageBehaviour:
         assert storage.database.rows(COUNTERS, "key", ("a",)) == [Counter("a", 2)]
         with pytest.raises(RuntimeError), storage.database.transaction() as transaction:
             transaction.update(COUNTERS, [Counter("b", 1)])
+
+    @pytest.mark.parametrize("count", SIZES)
+    def test_what_was_written_is_read_in_the_same_transaction(self, storage: Storage, count: int) -> None:
+        keys = [f"k{number:03}" for number in range(count)]
+        with storage.database.transaction() as transaction:
+            transaction.insert(COUNTERS, [Counter(key, 1) for key in keys])
+            transaction.update(COUNTERS, [Counter(key, 2) for key in keys])
+            assert sorted(transaction.select(COUNTERS, "key", keys)) == [Counter(key, 2) for key in keys]
+        assert sorted(storage.database.rows(COUNTERS, "key", keys)) == [Counter(key, 2) for key in keys]
+
+    @pytest.mark.parametrize("count", SIZES)
+    def test_what_is_refused_leaves_nothing_and_says_why(self, storage: Storage, count: int) -> None:
+        with storage.database.transaction() as transaction:
+            transaction.insert(COUNTERS, [Counter("there", 1)])
+
+        def writes_it_again() -> None:
+            with storage.database.transaction() as transaction:
+                transaction.see({("contracts", "ctr_1"): 1})
+                transaction.insert(
+                    COUNTERS, [*(Counter(f"k{number}", 0) for number in range(count)), Counter("there", 2)]
+                )
+                transaction.say([row("a", number=number) for number in range(count)])
+                transaction.move({("t", 0): 5}, {})
+
+        with pytest.raises(errors.UniqueViolation, match="there"):
+            writes_it_again()
+        assert storage.database.rows(COUNTERS, "key", ("k0", "there")) == [Counter("there", 1)]
+        assert storage.database.positions(("t",)) == {}
+        with storage.database.transaction() as transaction:  # nothing is left over on the connection either
+            assert transaction.take(Wanted((), (), (), (("contracts", "ctr_1"),))).seen == {}
+            transaction.move({("t", 0): 6}, {})
+        assert storage.database.positions(("t",))["t", 0].next_offset == 6
 
     # -- lanes and positions
 
@@ -194,6 +228,17 @@ class StorageBehaviour:
         assert event_log.read(log, 0, 1)[0].sequence == 1
         assert log.places_after(1) == {("funding.events", "a"), ("funding.events", "b")}
         assert log.event_ids((3, 9)) == {3: "evt_a_2_1"}
+
+    def test_lines_stand_in_the_order_in_which_they_were_said_few_or_many(self, storage: Storage, log: Log) -> None:
+        numbers = iter(range(1, 1_000))
+        with storage.database.transaction() as transaction:
+            for count in (2, 1, 120, 3, 90, 1):
+                transaction.say([row("a", number=next(numbers)) for _ in range(count)])
+            transaction.advance({"a": 1}, {})
+            transaction.say([row("a", number=next(numbers)) for _ in range(70)])
+        lines = event_log.read(log, 0, 1_000)
+        assert [line.event_id for line in lines] == [f"evt_a_0_{number}" for number in range(1, 288)]
+        assert [line.sequence for line in lines] == list(range(1, 288))
 
     def test_what_is_asked_while_lines_are_on_their_way_is_answered(self, storage: Storage, log: Log) -> None:
         with storage.database.transaction() as transaction:
