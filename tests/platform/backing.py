@@ -1,10 +1,16 @@
 """What a test gets that needs the real thing: one object, however Kafka and PostgreSQL were started."""
 
 import itertools
+import time
 from dataclasses import dataclass, field
+
+from confluent_kafka import KafkaException
 
 from deploy.local.kafka import create_topics
 from deploy.local.postgres import create_databases
+from services.runtime.kafka import Kafka
+
+_LED_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -42,5 +48,16 @@ class Backing:
         return name
 
     def create_topics(self, *names: str, partitions: int = 3) -> None:
-        """Create topics of these very names unless they exist."""
+        """Create topics of these very names unless they exist; each partition can be asked and written at once."""
         create_topics(self.kafka_bootstrap, [OwnTopic(name, partitions) for name in names])
+        places = [(name, number) for name in names for number in range(partitions)]
+        until = time.monotonic() + _LED_WITHIN_S
+        while True:
+            try:
+                Kafka(self.kafka_bootstrap).watermarks(places)
+            except KafkaException:  # one that was just made has no leader for a moment
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
