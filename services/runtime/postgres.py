@@ -51,9 +51,10 @@ class PostgresTransaction:
     """A transaction on a connection whose owner begins and ends it. See storage.Transaction.
 
     Nothing that is written is waited for. A few rows go out as statements in a pipeline, so that a message alone is
-    written and committed in one round trip. Many go by COPY, and the one of the log stays open from one `say` to the
-    next: PostgreSQL takes its lines in while the next messages are decided. A question waits for all that was written
-    before it (`connection`). As a context it leaves nothing under way, however the block ends.
+    written and committed in one round trip, or in two where it changes rows. Many go by COPY, and the one of the log
+    stays open from one `say` to the next: PostgreSQL takes its lines in while the next messages are decided. A question
+    waits for all that was written before it (`connection`). As a context it leaves nothing under way, however the block
+    ends.
     """
 
     def __init__(self, connection: Connection) -> None:

@@ -106,7 +106,7 @@ class Worker(threading.Thread):
                 "auto.offset.reset": "error",  # never skip
                 "isolation.level": "read_committed",
                 # A record is handed out when it comes, whatever the longest wait; a short one only asks an idle broker
-                # again and again (a tenth of a core for one platform with 100 ms).
+                # again and again (with 100 ms that was a third to a half of what it used).
                 "fetch.wait.max.ms": 500,
                 "fetch.min.bytes": 1,
                 "queued.min.messages": 10_000,

@@ -1,4 +1,4 @@
-"""Two hundred seeds in `make test`, so that it stays under ten minutes; `make simulate` runs ten thousand."""
+"""Two hundred seeds in `make test`; `make simulate` runs ten thousand."""
 
 import os
 import subprocess
