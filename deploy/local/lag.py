@@ -1,15 +1,14 @@
 """How far each consumer is behind: where it stands against the end of what it reads."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import psycopg
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+from confluent_kafka.admin import AdminClient  # type: ignore[attr-defined]
 
 from deploy.local.services import SERVICES
 from schemas.catalogue import TOPICS
-from services.runtime.kafka import admin_client
+from services.runtime.kafka import Kafka, admin_client
 
 _TIMEOUT_S = 10.0
 
@@ -34,14 +33,9 @@ def consumer_lag(bootstrap: str, database_url: str) -> list[Lag]:
     """
     admin = admin_client(bootstrap, _TIMEOUT_S)
     existing = admin.list_topics(timeout=_TIMEOUT_S).topics
-    partitions = [
-        TopicPartition(topic.name, number)
-        for topic in TOPICS
-        if topic.name in existing
-        for number in existing[topic.name].partitions
-    ]
-    starts = _offsets(admin, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-    ends = _offsets(admin, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+    held = Kafka(bootstrap, _TIMEOUT_S).watermarks(
+        (topic.name, number) for topic in TOPICS if topic.name in existing for number in existing[topic.name].partitions
+    )
     lags = []
     for service in SERVICES:
         read = [t.name for t in TOPICS if service.name in t.consumers and t.name in existing]
@@ -54,15 +48,10 @@ def consumer_lag(bootstrap: str, database_url: str) -> list[Lag]:
             continue
         for topic in read:
             behind = sum(
-                max(0, ends[place] - positions.get(place, starts[place])) for place in ends if place[0] == topic
+                max(0, end - positions.get(place, start)) for place, (start, end) in held.items() if place[0] == topic
             )
             lags.append(Lag(service.name, topic, behind))
     return lags
-
-
-def _offsets(admin: AdminClient, partitions: Iterable[TopicPartition], spec: OffsetSpec) -> Positions:
-    asked = admin.list_offsets(dict.fromkeys(partitions, spec), isolation_level=IsolationLevel.READ_UNCOMMITTED)
-    return {(tp.topic, tp.partition): answer.result(_TIMEOUT_S).offset for tp, answer in asked.items()}
 
 
 def _in_database(url: str) -> Positions | None:
